@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entry of all 256 vectors. Each stub pushes its number (and a zero where the CPU pushes no error
+ * code), so that the stack holds a struct exception_frame (desc.c). Stubs are 16 bytes apart.
+ */
+	.text
+	.code64
+	.globl	exception_stubs
+	.balign	16
+exception_stubs:
+	vector = 0
+	.rept	256
+	.balign	16
+	/* AMD APM vol. 2, table 8-1: these push an error code. */
+	.if	(vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || \
+		(vector == 21) || (vector == 29) || (vector == 30)
+	.else
+	push	$0
+	.endif
+	push	$vector
+	jmp	exception_common
+	vector = vector + 1
+	.endr
+
+	.balign	16
+exception_common:
+	push	%rax
+	push	%rbx
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%rbp
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	cld
+	mov	%rsp, %rdi	/* 22 words on an aligned IST stack: RSP is aligned to 16 */
+	call	exception
+	/* Only an NMI comes back. */
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rbp
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rbx
+	pop	%rax
+	add	$16, %rsp
+	iretq
+
+	.section .note.GNU-stack, "", @progbits

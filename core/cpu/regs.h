@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registers by name: AMD APM vol. 2, chapter 3 and appendix A. */
+#ifndef CORE_CPU_REGS_H
+#define CORE_CPU_REGS_H
+
+#include "lib/types.h"
+
+#define CR0_PE		 BIT64(0)
+#define CR0_TS		 BIT64(3)
+#define CR0_ET		 BIT64(4)
+#define CR0_NE		 BIT64(5)
+#define CR0_WP		 BIT64(16)
+#define CR0_PG		 BIT64(31)
+#define CR4_PSE		 BIT64(4)
+#define CR4_PAE		 BIT64(5)
+#define CR4_OSFXSR	 BIT64(9)
+#define CR4_OSXMMEXCPT	 BIT64(10)
+#define CR4_FSGSBASE	 BIT64(16)
+#define CR4_OSXSAVE	 BIT64(18)
+
+#define EFER_SCE	 BIT64(0)
+#define EFER_LME	 BIT64(8)
+#define EFER_LMA	 BIT64(10)
+#define EFER_NXE	 BIT64(11)
+#define EFER_SVME	 BIT64(12)
+#define EFER_FFXSR	 BIT64(14)
+
+#define RFLAGS_ONE	 BIT64(1)
+#define RFLAGS_TF	 BIT64(8)
+#define RFLAGS_IF	 BIT64(9)
+#define RFLAGS_RF	 BIT64(16)
+
+#define DR6_INIT	 0xffff0ff0ull
+#define DR7_INIT	 0x400ull
+#define PAT_INIT	 0x0007040600070406ull
+
+#define MSR_TSC		 0x10u
+#define MSR_APIC_BASE	 0x1bu
+#define MSR_PATCH_LEVEL	 0x8bu
+#define MSR_SYSENTER_CS	 0x174u
+#define MSR_SYSENTER_ESP 0x175u
+#define MSR_SYSENTER_EIP 0x176u
+#define MSR_PAT		 0x277u
+#define MSR_X2APIC_FIRST 0x800u
+#define MSR_X2APIC_LAST	 0x8ffu
+#define MSR_STAR	 0xc0000081u
+#define MSR_LSTAR	 0xc0000082u
+#define MSR_CSTAR	 0xc0000083u
+#define MSR_SFMASK	 0xc0000084u
+#define MSR_KERNEL_GS	 0xc0000102u
+#define MSR_TSC_AUX	 0xc0000103u
+#define MSR_SYSCFG	 0xc0010010u
+#define MSR_HWCR	 0xc0010015u
+#define MSR_IORR_BASE0	 0xc0010016u
+#define MSR_IORR_MASK1	 0xc0010019u
+#define MSR_TOP_MEM	 0xc001001au
+#define MSR_TOP_MEM2	 0xc001001du
+#define MSR_PATCH_LOADER 0xc0010020u
+#define MSR_SMM_BASE	 0xc0010111u
+#define MSR_SMM_MASK	 0xc0010113u
+#define MSR_SVM_HSAVE_PA 0xc0010117u
+#define MSR_SEV_STATUS	 0xc0010131u
+#define MSR_DE_CFG	 0xc0011029u
+
+/* Hardware numbers of general registers. */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+
+#define VEC_DB 1u
+#define VEC_UD 6u
+#define VEC_DF 8u
+#define VEC_GP 13u
+#define VEC_PF 14u
+
+/* Bits of a physical address, MAXPHYADDR. */
+unsigned cpu_phys_bits(void);
+
+#endif

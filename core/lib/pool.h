@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool of free pages of the Core. A bitmap in its first pages says which are taken. Pages are
+ * zeroed when taken (whoever gets one relies on it) and when given back (they held secrets).
+ */
+#ifndef CORE_LIB_POOL_H
+#define CORE_LIB_POOL_H
+
+#include "lib/types.h"
+
+/* Take over [base, base + size), page aligned. Once. */
+void pool_init(uint64_t base, uint64_t size);
+
+void *page_alloc(void);	     /* one zeroed page, or NULL */
+void *pages_alloc(size_t n); /* n contiguous zeroed pages, or NULL */
+void page_free(void *page);  /* NULL does nothing */
+void pages_free(void *page, size_t n);
+
+uint64_t pool_pages(void); /* in all, the bitmap not counted */
+uint64_t pool_free_pages(void);
+
+#endif

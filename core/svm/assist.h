@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NRIPS and decode assists for KVM and for the Core, where the CPU has none: insn/ does the work.
+ */
+#ifndef CORE_SVM_ASSIST_H
+#define CORE_SVM_ASSIST_H
+
+#include "insn/insn.h"
+#include "svm/vmcb.h"
+#include "svm/walk.h"
+
+/* The instruction at CS:RIP. 0 or -CL_EFAULT, -CL_EINVAL. */
+int assist_decode(const struct space *space, struct insn *in);
+
+/* Complete an exit for the host: next RIP, instruction bytes, EXITINFO1 where decoding gives it. */
+void assist_fill(struct vmcb *v, const struct space *space, const uint64_t gpr[16]);
+
+/* Step over the instruction that caused an exit; -CL_E* and unchanged if it cannot be decoded. */
+int assist_skip(struct vmcb *v, const struct space *space);
+
+#endif

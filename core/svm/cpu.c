@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "boot/boot.h"
+#include "cipher/page_cipher.h"
+#include "cpu/clock.h"
+#include "cpu/msr.h"
+#include "evidence/entropy.h"
+#include "evidence/report_key.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "svm/apic.h"
+#include "svm/cpu.h"
+#include "svm/fpu.h"
+#include "svm/frame.h"
+#include "svm/host.h"
+#include "svm/nested.h"
+#include "zone/zone.h"
+#include "zone/vcpu.h"
+#include "zone/window.h"
+#include "trace/trace.h"
+
+uint64_t refused_total;
+struct core_memory core_memory;
+
+unsigned cpu_phys_bits(void)
+{
+	static unsigned bits;
+
+	if (!bits)
+		bits = cpuid(0x80000008, 0).eax & 0xff;
+	return bits;
+}
+
+static void nmi_received(void)
+{
+	this_cpu()->nmi_pending = true;
+}
+
+static void *page_or_panic(void)
+{
+	void *page = page_alloc();
+
+	if (!page)
+		panic("not enough Core memory for a CPU");
+	return page;
+}
+
+static struct cpu *cpu_init(unsigned id)
+{
+	struct cpu *cpu = pages_alloc(ALIGN_UP(sizeof(*cpu), PAGE_SIZE) >> PAGE_SHIFT);
+
+	if (!cpu)
+		panic("not enough Core memory for a CPU");
+	cpu->self = cpu;
+	cpu->id = id;
+	cpu_desc_init(&cpu->desc);
+	wrmsr(MSR_GS_BASE, virt_to_phys(cpu));
+	cpu_set_nmi_handler(nmi_received);
+	cpu->host_vmcb = page_or_panic();
+	cpu->guest_vmcb = page_or_panic();
+	cpu->core_state = page_or_panic();
+	cpu->nested.vmcb12 = page_or_panic();
+	cpu->fpu_scratch = page_or_panic();
+	cpu->fpu_host = page_or_panic();
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_SVM_HSAVE_PA, virt_to_phys(page_or_panic()));
+	__asm__ volatile("clgi\n\tvmsave %0" : : "a"(cpu->core_state) : "memory");
+	return cpu;
+}
+
+static void keys_init(void)
+{
+	fpu_begin();
+	int r = entropy_init();
+
+	if (!r)
+		r = report_key_init();
+	if (!r)
+		page_cipher_init();
+	fpu_end();
+	if (r)
+		panic("no random numbers or no report key (error %d)", r);
+	const uint8_t *k = report_key_public();
+	char hex[129];
+
+	for (unsigned i = 0; i < 64; i++) {
+		hex[2 * i] = "0123456789abcdef"[k[i] >> 4];
+		hex[2 * i + 1] = "0123456789abcdef"[k[i] & 15];
+	}
+	hex[128] = 0;
+	log_info("report key %s (root: none, development)", hex);
+	log_info("page cipher AES-256-GCM, path %s", page_cipher_name());
+}
+
+void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if)
+{
+	svm_enter(virt_to_phys(vmcb), gpr, virt_to_phys(cpu->core_state), host_if);
+	uint64_t code = (uint32_t)vmcb->control.exit_code;
+	uint64_t slot = code == EXIT_NPF ? 0xa0 : code < CL_EXIT_CODES ? code : 0xa1;
+
+	if (cpu->run == RUN_HOST)
+		cpu->counters.host[slot]++;
+	else
+		cpu->counters.guest[slot]++;
+	if (trace_mask & CL_TRACE_EXITS)
+		trace_exit(cpu->run, vmcb);
+	/* The guest's event has been injected or is in EXITINTINFO now. */
+	vmcb->control.event_inj = 0;
+	vmcb->control.tlb_control = TLB_KEEP;
+}
+
+void core_main(struct boot_info *bi)
+{
+	struct cpu *cpu = cpu_init(0);
+
+	core_memory = (struct core_memory){bi->core_base, bi->core_size};
+	fpu_init();
+	log_info("Cloister Core " CORE_VERSION ", memory 0x%lx+0x%lx, %u physical address bits",
+		 bi->core_base, bi->core_size, cpu_phys_bits());
+	keys_init();
+	clock_init();
+	apic_init();
+	panic_set_hook(zones_scrub);
+	frame_init(bi);
+	zones_init();
+	host_init(cpu, bi);
+	log_info("pool: %lu of %lu pages free; entering the host", pool_free_pages(), pool_pages());
+	for (;;) {
+		window_check_idle();
+		switch (cpu->run) {
+		case RUN_HOST:
+			host_run(cpu);
+			break;
+		case RUN_GUEST:
+			nested_run(cpu);
+			break;
+		case RUN_ZONE:
+			vcpu_run(cpu);
+			break;
+		}
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One physical CPU under the Core, and what it runs at the moment.
+ *
+ * The Core is a loop: enter the host, an ordinary guest or a zone; take its exit; handle the exit,
+ * which may change what runs next.
+ */
+#ifndef CORE_SVM_CPU_H
+#define CORE_SVM_CPU_H
+
+#include <cloister/call.h>
+#include "cpu/desc.h"
+#include "cpu/regs.h"
+#include "svm/epoch.h"
+#include "svm/shadow.h"
+#include "svm/vmcb.h"
+
+struct boot_info;
+struct zone_vcpu;
+
+enum running { RUN_HOST, RUN_GUEST, RUN_ZONE };
+
+/* A VMRUN of the host in progress: nested.c. */
+struct nested {
+	uint64_t vmcb12_pa;    /* the host's VMCB */
+	struct vmcb *vmcb12;   /* the Core's copy, taken once at VMRUN */
+	struct shadow *shadow; /* of an ordinary guest */
+	uint64_t injected;     /* EVENTINJ that the host asked for in this entry, else 0 */
+};
+
+struct cpu {
+	struct cpu *self; /* GS base points here */
+	unsigned id;
+	enum running run;
+
+	struct vmcb *host_vmcb;	 /* the host, always */
+	struct vmcb *guest_vmcb; /* the ordinary guest that runs now */
+	struct vmcb *core_state; /* the Core's own FS, GS, TR, … for VMLOAD */
+	uint64_t gpr[16]; /* of the host and of ordinary guests; RAX and RSP are in the VMCB */
+
+	bool host_gif;	  /* the host's global interrupt flag */
+	bool host_svme;	  /* EFER.SVME as the host set it */
+	bool nmi_pending; /* for the host, once its GIF is set */
+	uint64_t host_hsave_pa;
+	struct epoch_seen host_seen;
+	bool flush_guests; /* a shadow lost leaves: flush before the next guest entry */
+
+	struct nested nested;
+	struct shadows shadows;
+	struct zone_vcpu *vcpu; /* the zone's vCPU, while run == RUN_ZONE */
+
+	uint8_t *fpu_scratch; /* XSAVE area: what was live when the Core needed the registers */
+	uint8_t *fpu_host;    /* XSAVE area: the host's, while a zone's are live */
+	uint64_t xcr0_scratch, xcr0_host;
+	uint64_t last_zone; /* instance of the zone whose translations the TLB may hold */
+
+	struct cl_counters counters;
+	struct cpu_desc desc;
+};
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *cpu;
+
+	__asm__("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* Where the Core's memory is, for whoever asks. */
+extern struct core_memory {
+	uint64_t base, bytes;
+} core_memory;
+
+/* Refused input of the host or of guests, all kinds; see struct cl_core_info. */
+extern uint64_t refused_total;
+
+/* Called by the boot code once the host payload is in place. */
+void core_main(struct boot_info *bi) __attribute__((noreturn));
+
+/*
+ * Enter a guest and return at its exit. pa: of its VMCB; gpr: loaded, then stored; core_pa: the
+ * VMCB page with the Core's own VMLOAD state; host_if: RFLAGS.IF while it runs, which decides
+ * about physical interrupts under V_INTR_MASKING (enter.S).
+ */
+void svm_enter(uint64_t pa, uint64_t *gpr, uint64_t core_pa, bool host_if);
+
+/* Enter with counting and tracing. */
+void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "svm/event.h"
+
+#define VEC_NMI 2u
+#define VEC_BP	3u
+#define VEC_OF	4u
+
+uint64_t event_normalise(uint64_t info)
+{
+	/*
+	 * QEMU 7.2 reports every event that is no INT n as an exception (type 3), external
+	 * interrupts and NMI too.
+	 */
+	if (!(info & EVENT_VALID) || EVENT_TYPE(info) != EVENT_TYPE_EXC)
+		return info;
+	unsigned vector = EVENT_VECTOR(info);
+
+	if (vector >= 32)
+		return EVENT(EVENT_TYPE_INTR, vector);
+	if (vector == VEC_NMI)
+		return EVENT(EVENT_TYPE_NMI, vector);
+	return info;
+}
+
+void event_requeue(struct vmcb *v, uint64_t injected)
+{
+	uint64_t info = event_normalise(v->control.exit_int_info);
+	unsigned vector = EVENT_VECTOR(info);
+
+	if (!(info & EVENT_VALID))
+		return;
+	/*
+	 * INT n, INT3 and INTO of the guest itself: RIP is still at the instruction, which runs
+	 * again. One that the host injected has no instruction to run again.
+	 */
+	bool soft = EVENT_TYPE(info) == EVENT_TYPE_SOFT ||
+		    (EVENT_TYPE(info) == EVENT_TYPE_EXC && (vector == VEC_BP || vector == VEC_OF));
+
+	if (soft && !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
+		      EVENT_TYPE(injected) == EVENT_TYPE(info)))
+		return;
+	v->control.event_inj = info;
+}
+
+void event_inject_exception(struct vmcb *v, unsigned vector, bool has_error, uint32_t error)
+{
+	v->control.event_inj = EVENT(EVENT_TYPE_EXC, vector);
+	if (has_error)
+		v->control.event_inj |= EVENT_HAS_ERROR | (uint64_t)error << 32;
+}

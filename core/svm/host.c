@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "boot/boot.h"
+#include "cpu/msr.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/apic.h"
+#include "svm/assist.h"
+#include "svm/bitmap.h"
+#include "svm/event.h"
+#include "svm/frame.h"
+#include "svm/host.h"
+#include "svm/host_msr.h"
+#include "svm/nested.h"
+#include "zone/call.h"
+#include "zone/page.h"
+
+#define FW_CFG_FIRST 0x510
+#define FW_CFG_LAST  0x51b /* selector, data, and the DMA address that writes any memory */
+#define PORT_E9	     0xe9
+
+struct epoch host_epoch;
+
+static const unsigned host_intercepts[] = {
+	ICPT_IOIO,   ICPT_MSR,	  ICPT_CPUID, ICPT_INVD, ICPT_INVLPGA, ICPT_SHUTDOWN, ICPT_VMRUN,
+	ICPT_VMLOAD, ICPT_VMSAVE, ICPT_STGI,  ICPT_CLGI, ICPT_SKINIT,  ICPT_INIT,
+};
+
+static const struct {
+	uint16_t first, last;
+} blocked_ports[] = {
+	{PORT_E9, PORT_E9},
+	{FW_CFG_FIRST, FW_CFG_LAST},
+	{CL_CALL_PORT, CL_CALL_PORT + 3},
+};
+
+bool host_port_blocked(uint16_t port, unsigned size)
+{
+	for (unsigned i = 0; i < sizeof(blocked_ports) / sizeof(blocked_ports[0]); i++) {
+		if (port <= blocked_ports[i].last && port + size > blocked_ports[i].first)
+			return true;
+	}
+	return false;
+}
+
+void host_set_gif(struct cpu *cpu, bool gif)
+{
+	struct vmcb *v = cpu->host_vmcb;
+
+	/*
+	 * With V_INTR_MASKING and the Core's own IF at 0, physical interrupts stay pending: what
+	 * a cleared GIF means to the host. NMIs are taken from it only while GIF is clear.
+	 */
+	cpu->host_gif = gif;
+	if (gif) {
+		v->control.int_ctl &= ~V_INTR_MASKING;
+		vmcb_no_intercept(v, ICPT_NMI);
+	} else {
+		v->control.int_ctl |= V_INTR_MASKING;
+		vmcb_intercept(v, ICPT_NMI);
+	}
+	if (gif && cpu->nmi_pending && !v->control.event_inj) {
+		cpu->nmi_pending = false;
+		v->control.event_inj = EVENT(EVENT_TYPE_NMI, 2);
+	}
+}
+
+/* Linux and multiboot payloads alike start in flat 32-bit protected mode, paging off. */
+static void host_registers(struct cpu *cpu, const struct host_entry *entry)
+{
+	struct vmcb_save *s = &cpu->host_vmcb->save;
+	struct vmcb_seg data = {.selector = 0x18, .attrib = SEG_DATA32, .limit = 0xffffffff};
+
+	s->cs = (struct vmcb_seg){.selector = 0x10, .attrib = SEG_CODE32, .limit = 0xffffffff};
+	s->ds = s->es = s->ss = s->fs = s->gs = data;
+	s->tr = (struct vmcb_seg){.attrib = SEG_TSS, .limit = 0x67};
+	s->ldtr = (struct vmcb_seg){.attrib = SEG_LDT};
+	s->cr0 = CR0_PE | CR0_ET | CR0_NE;
+	s->efer = EFER_SVME;
+	s->dr6 = DR6_INIT;
+	s->dr7 = DR7_INIT;
+	s->rflags = RFLAGS_ONE;
+	s->g_pat = PAT_INIT;
+	s->rip = entry->eip;
+	s->rax = entry->eax;
+	cpu->gpr[RBX] = entry->ebx;
+	cpu->gpr[RSI] = entry->esi;
+}
+
+void host_init(struct cpu *cpu, const struct boot_info *bi)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint8_t *iopm = pages_alloc(IOPM_PAGES), *msrpm = pages_alloc(MSRPM_PAGES);
+
+	if (!iopm || !msrpm)
+		panic("not enough Core memory for permission maps");
+	for (unsigned i = 0; i < sizeof(blocked_ports) / sizeof(blocked_ports[0]); i++) {
+		for (unsigned p = blocked_ports[i].first; p <= blocked_ports[i].last; p++)
+			bit_set(iopm, p);
+	}
+	host_msr_permissions(msrpm);
+	for (unsigned i = 0; i < sizeof(host_intercepts) / sizeof(host_intercepts[0]); i++)
+		vmcb_intercept(v, host_intercepts[i]);
+	v->control.iopm_pa = virt_to_phys(iopm);
+	v->control.msrpm_pa = virt_to_phys(msrpm);
+	v->control.asid = 1;
+	v->control.nested_ctl = NESTED_NP_ENABLE;
+	v->control.ncr3 = frame_host_root();
+	epoch_advance(&host_epoch);
+	host_registers(cpu, &bi->host);
+	host_set_gif(cpu, true);
+	cpu->run = RUN_HOST;
+}
+
+static void host_exception(struct cpu *cpu, unsigned vector, bool has_error)
+{
+	event_inject_exception(cpu->host_vmcb, vector, has_error, 0);
+}
+
+static void host_skip(struct cpu *cpu)
+{
+	struct space space;
+
+	space_host(&space, &cpu->host_vmcb->save);
+	if (assist_skip(cpu->host_vmcb, &space)) {
+		log_warn("host: instruction at RIP 0x%lx not decodable", cpu->host_vmcb->save.rip);
+		host_exception(cpu, VEC_UD, false);
+	}
+}
+
+static void host_cpuid(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint32_t leaf = (uint32_t)v->save.rax, sub = (uint32_t)cpu->gpr[RCX];
+	struct cpuid_regs r = cpuid(leaf, sub);
+
+	if (leaf == 1) {
+		r.ecx &= ~(uint32_t)BIT64(21); /* x2APIC: the Core watches the page only */
+		/* OSXSAVE and APIC ID are live values of the CPU; CR4 is the host's. */
+		r.ecx &= ~(uint32_t)BIT64(27);
+		if (v->save.cr4 & CR4_OSXSAVE)
+			r.ecx |= (uint32_t)BIT64(27);
+	} else if (leaf == 7 && sub == 0) {
+		/* OSPKE mirrors CR4.PKE. */
+		r.ecx &= ~(uint32_t)BIT64(4);
+		if (v->save.cr4 & BIT64(22))
+			r.ecx |= (uint32_t)BIT64(4);
+	} else if (leaf == 0x80000001) {
+		r.ecx &= ~(uint32_t)BIT64(12); /* SKINIT */
+	} else if (leaf == 0x8000000a) {
+		r.ebx = HOST_ASIDS;
+		/* Nested paging of the CPU; NRIPS, flush by ASID and decode assists of the Core. */
+		r.edx = (r.edx & 1) | (uint32_t)(BIT64(3) | BIT64(6) | BIT64(7));
+	} else if (leaf == 0x8000001f) {
+		r = (struct cpuid_regs){0}; /* hardware SEV is not for a host under the Core */
+	}
+	v->save.rax = r.eax;
+	cpu->gpr[RBX] = r.ebx;
+	cpu->gpr[RCX] = r.ecx;
+	cpu->gpr[RDX] = r.edx;
+	host_skip(cpu);
+}
+
+static void host_io(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint64_t info = v->control.exit_info1;
+
+	if (info & IOIO_STR) {
+		refused_total++;
+		host_exception(cpu, VEC_GP, true);
+		return;
+	}
+	v->save.rip = v->control.exit_info2;
+	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & IOIO_IN) && IOIO_SIZE(info) == 4) {
+		struct space space;
+
+		space_host(&space, &v->save);
+		v->save.rax = (uint64_t)call_host(&space, (uint32_t)v->save.rax, cpu->gpr[RBX],
+						  cpu->gpr[RCX]);
+		return;
+	}
+	if (info & IOIO_IN) { /* nothing is there */
+		uint64_t mask = BIT64(8 * IOIO_SIZE(info)) - 1;
+
+		v->save.rax = IOIO_SIZE(info) == 4 ? mask : v->save.rax | mask;
+	}
+}
+
+static void host_npf(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint64_t gpa = v->control.exit_info2;
+
+	event_requeue(v, 0);
+	if (apic_is_page(gpa) && (v->control.exit_info1 & NPF_P)) {
+		apic_host_write(cpu, gpa);
+		return;
+	}
+	if (page_surrender_frame(gpa >> PAGE_SHIFT))
+		return;
+	int r = frame_map_device(gpa);
+
+	if (r) {
+		log_err("host: no memory to map 0x%lx (%d)", gpa, r);
+		refused_total++;
+		host_exception(cpu, VEC_GP, true);
+	}
+}
+
+/* VMLOAD and VMSAVE move the host's hidden state to and from a page of the host. */
+static void host_vmload_vmsave(struct cpu *cpu, bool load)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint64_t pa = v->save.rax;
+
+	if ((pa & ~PAGE_MASK) || !frame_is_host_ram(pa)) {
+		refused_total++;
+		host_exception(cpu, VEC_GP, true);
+		return;
+	}
+	struct vmcb *page = phys_to_virt(pa);
+
+	if (load)
+		vmcb_copy_vmload_state(&v->save, &page->save);
+	else
+		vmcb_copy_vmload_state(&page->save, &v->save);
+	host_skip(cpu);
+}
+
+/* Instructions of SVM: #UD without EFER.SVME, #GP outside CPL 0 (APM vol. 3). */
+static bool host_svm_allowed(struct cpu *cpu)
+{
+	const struct vmcb_save *s = &cpu->host_vmcb->save;
+
+	if (!cpu->host_svme || !(s->cr0 & CR0_PE)) {
+		host_exception(cpu, VEC_UD, false);
+		return false;
+	}
+	if (s->cpl) {
+		host_exception(cpu, VEC_GP, true);
+		return false;
+	}
+	return true;
+}
+
+static void host_svm(struct cpu *cpu, uint32_t code)
+{
+	if (!host_svm_allowed(cpu))
+		return;
+	switch (code) {
+	case EXIT_VMRUN:
+		nested_vmrun(cpu);
+		break;
+	case EXIT_VMLOAD:
+	case EXIT_VMSAVE:
+		host_vmload_vmsave(cpu, code == EXIT_VMLOAD);
+		break;
+	case EXIT_STGI:
+	case EXIT_CLGI:
+		host_skip(cpu);
+		host_set_gif(cpu, code == EXIT_STGI);
+		break;
+	case EXIT_INVLPGA:
+		/* ECX: the ASID; 0 is the host's own, which the flush below covers as well. */
+		shadow_flush(&cpu->shadows, TLB_FLUSH_ASID, (uint32_t)cpu->gpr[RCX]);
+		cpu->flush_guests = true;
+		epoch_advance(&host_epoch);
+		host_skip(cpu);
+		break;
+	default: /* SKINIT: CPUID does not offer it */
+		host_exception(cpu, VEC_UD, false);
+		break;
+	}
+}
+
+static void host_exit(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint32_t code = (uint32_t)v->control.exit_code;
+
+	switch (code) {
+	case EXIT_NPF:
+		host_npf(cpu);
+		break;
+	case EXIT_VMRUN ... EXIT_SKINIT:
+	case EXIT_INVLPGA:
+		if (code == EXIT_VMMCALL)
+			host_exception(cpu, VEC_UD, false);
+		else
+			host_svm(cpu, code);
+		break;
+	case EXIT_CPUID:
+		host_cpuid(cpu);
+		break;
+	case EXIT_IOIO:
+		host_io(cpu);
+		break;
+	case EXIT_MSR:
+		host_msr(cpu);
+		break;
+	case EXIT_INVD:
+		/* Discarding caches would undo writes of the Core: write them back instead. */
+		__asm__ volatile("wbinvd" : : : "memory");
+		host_skip(cpu);
+		break;
+	case EXIT_NMI:
+		/* GIF of the host is clear: take it in the Core, give it at STGI. */
+		event_requeue(v, 0);
+		__asm__ volatile("stgi\n\tnop\n\tclgi" : : : "memory");
+		break;
+	case EXIT_SHUTDOWN:
+		panic_scrub();
+		log_err("host: triple fault; resetting the machine");
+		outb(0xcf9, 0x0e);
+		outb(0x64, 0xfe);
+		panic("the machine did not reset");
+	case EXIT_INIT:
+		break; /* INIT to the only host CPU: nothing it may do */
+	default:
+		panic("host: exit code 0x%x, RIP 0x%lx", code, v->save.rip);
+	}
+}
+
+void host_run(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+
+	if (epoch_stale(&host_epoch, &cpu->host_seen)) {
+		v->control.tlb_control = TLB_FLUSH_ALL;
+		epoch_flushed(&host_epoch, &cpu->host_seen);
+	}
+	ASSERT(!epoch_stale(&host_epoch, &cpu->host_seen));
+	cpu_enter(cpu, v, cpu->gpr, false);
+	host_exit(cpu);
+}

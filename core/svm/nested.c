@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cpu/msr.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/assist.h"
+#include "svm/bitmap.h"
+#include "svm/event.h"
+#include "svm/frame.h"
+#include "svm/host.h"
+#include "svm/nested.h"
+#include "svm/walk.h"
+#include "zone/launch.h"
+#include "zone/page.h"
+#include "zone/vcpu.h"
+#include "zone/zone.h"
+
+/* What the Core takes from every guest, whatever its host asked for. */
+static const unsigned core_intercepts[] = {
+	ICPT_IOIO,   ICPT_MSR,	ICPT_SHUTDOWN, ICPT_VMRUN,  ICPT_VMMCALL, ICPT_VMLOAD,
+	ICPT_VMSAVE, ICPT_STGI, ICPT_CLGI,     ICPT_SKINIT, ICPT_INVLPGA, ICPT_INVD,
+};
+
+/* MSRs that a guest of the host reaches directly, if its host lets it; all are in the VMCB. */
+static const uint32_t guest_msrs[] = {
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,	  MSR_LSTAR,
+	MSR_CSTAR,	 MSR_SFMASK,	   MSR_FS_BASE,	     MSR_GS_BASE, MSR_KERNEL_GS,
+};
+
+static uint8_t *guest_iopm;  /* all ones */
+static uint8_t *guest_msrpm; /* all ones but for what guest_msrs and the host's map allow */
+
+static void maps_init(void)
+{
+	guest_iopm = pages_alloc(IOPM_PAGES);
+	guest_msrpm = pages_alloc(MSRPM_PAGES);
+	if (!guest_iopm || !guest_msrpm)
+		panic("not enough Core memory for permission maps");
+	memset(guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
+	memset(guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
+}
+
+/* One bit of a map of the host: does it intercept? Maps that lie outside its RAM intercept all. */
+static bool host_map_bit(uint64_t map_pa, unsigned bit)
+{
+	uint64_t pa = (map_pa & PTE_ADDR) + bit / 8;
+
+	return !frame_is_host_ram(pa) || bit_test(phys_to_virt(pa), bit % 8);
+}
+
+static bool host_wants_msr(const struct vmcb *h, uint32_t msr, bool write)
+{
+	int bit = msrpm_bit(msr);
+
+	if (!vmcb_intercepts(h, ICPT_MSR))
+		return false;
+	return bit < 0 || host_map_bit(h->control.msrpm_pa, (unsigned)bit + write);
+}
+
+static bool host_wants_io(const struct vmcb *h, uint16_t port, unsigned size)
+{
+	if (!vmcb_intercepts(h, ICPT_IOIO))
+		return false;
+	for (unsigned i = 0; i < size; i++) {
+		if (host_map_bit(h->control.iopm_pa, port + i))
+			return true;
+	}
+	return false;
+}
+
+static void merge_msrpm(const struct vmcb *h)
+{
+	for (unsigned i = 0; i < sizeof(guest_msrs) / sizeof(guest_msrs[0]); i++) {
+		unsigned bit = (unsigned)msrpm_bit(guest_msrs[i]);
+
+		for (unsigned w = 0; w < 2; w++) {
+			if (host_wants_msr(h, guest_msrs[i], w))
+				bit_set(guest_msrpm, bit + w);
+			else
+				bit_clear(guest_msrpm, bit + w);
+		}
+	}
+}
+
+/* The Core's VMCB for an ordinary guest, from the copy of the host's. */
+static void build(struct cpu *cpu)
+{
+	const struct vmcb *h = cpu->nested.vmcb12;
+	struct vmcb *g = cpu->guest_vmcb;
+
+	if (!guest_iopm)
+		maps_init();
+	memcpy(g->control.intercept, h->control.intercept, sizeof(g->control.intercept));
+	for (unsigned i = 0; i < sizeof(core_intercepts) / sizeof(core_intercepts[0]); i++)
+		vmcb_intercept(g, core_intercepts[i]);
+	merge_msrpm(h);
+	g->control.iopm_pa = virt_to_phys(guest_iopm);
+	g->control.msrpm_pa = virt_to_phys(guest_msrpm);
+	g->control.tsc_offset = h->control.tsc_offset;
+	g->control.asid = 1 + h->control.asid;
+	g->control.int_ctl = h->control.int_ctl & (V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK |
+						   V_IGN_TPR | V_INTR_MASKING | V_VECTOR_MASK);
+	g->control.int_state = h->control.int_state & INT_SHADOW;
+	g->control.event_inj = h->control.event_inj;
+	g->control.nested_ctl = NESTED_NP_ENABLE;
+	g->control.ncr3 = virt_to_phys(cpu->nested.shadow->npt.root);
+	vmcb_copy_vmrun_state(&g->save, &h->save);
+	vmcb_copy_vmload_state(&g->save, &cpu->host_vmcb->save);
+	if (!(h->control.nested_ctl & NESTED_NP_ENABLE))
+		g->save.g_pat = cpu->host_vmcb->save.g_pat;
+}
+
+struct vmcb *nested_vmcb12(struct cpu *cpu)
+{
+	uint64_t pa = cpu->nested.vmcb12_pa;
+
+	return frame_is_host_ram(pa) ? phys_to_virt(pa) : NULL;
+}
+
+bool nested_host_if(const struct cpu *cpu)
+{
+	return cpu->host_vmcb->save.rflags & RFLAGS_IF;
+}
+
+void nested_to_host(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+
+	cpu->run = RUN_HOST;
+	cpu->vcpu = NULL;
+	v->save.rip += 3; /* VMRUN: 0F 01 D8 */
+	v->save.dr7 = DR7_INIT;
+	v->control.int_state = 0;
+	host_set_gif(cpu, false);
+}
+
+static void exit_invalid(struct cpu *cpu)
+{
+	struct vmcb *to = nested_vmcb12(cpu);
+
+	refused_total++;
+	if (to)
+		to->control.exit_code = ~0ull;
+	nested_to_host(cpu);
+}
+
+/* What the Core must be sure of before it enters; the CPU checks the rest of the state itself. */
+static bool control_valid(const struct vmcb *h)
+{
+	return h->control.asid && h->control.asid < HOST_ASIDS && vmcb_intercepts(h, ICPT_VMRUN) &&
+	       (h->save.efer & EFER_SVME);
+}
+
+void nested_vmrun(struct cpu *cpu)
+{
+	struct nested *n = &cpu->nested;
+	uint64_t pa = cpu->host_vmcb->save.rax;
+
+	if ((pa & ~PAGE_MASK) || !frame_is_host_ram(pa)) {
+		refused_total++;
+		event_inject_exception(cpu->host_vmcb, VEC_GP, true, 0);
+		return;
+	}
+	n->vmcb12_pa = pa;
+	memcpy(n->vmcb12, phys_to_virt(pa), sizeof(*n->vmcb12));
+	const struct vmcb *h = n->vmcb12;
+
+	if (!control_valid(h)) {
+		exit_invalid(cpu);
+		return;
+	}
+	shadow_flush(&cpu->shadows, h->control.tlb_control & 3, h->control.asid);
+	if (h->control.tlb_control)
+		cpu->flush_guests = true;
+	if (vcpu_enter(cpu, pa))
+		return;
+	n->shadow = shadow_get(&cpu->shadows, h->control.asid, h->control.ncr3,
+			       h->control.nested_ctl & NESTED_NP_ENABLE);
+	if (!n->shadow) {
+		log_err("no memory for a shadow page table");
+		exit_invalid(cpu);
+		return;
+	}
+	build(cpu);
+	cpu->run = RUN_GUEST;
+}
+
+/* #VMEXIT to the host: everything that the CPU would store into the host's VMCB. */
+static void reflect(struct cpu *cpu)
+{
+	struct vmcb *to = nested_vmcb12(cpu), *g = cpu->guest_vmcb;
+	uint64_t gpr[16];
+	struct space space;
+	uint32_t code = (uint32_t)g->control.exit_code;
+
+	if (code == EXIT_INVALID)
+		g->control.exit_code = ~0ull;
+	if (!to)
+		panic("the host's VMCB 0x%lx became a zone's page", cpu->nested.vmcb12_pa);
+	memcpy(gpr, cpu->gpr, sizeof(gpr));
+	gpr[RAX] = g->save.rax;
+	gpr[RSP] = g->save.rsp;
+	g->control.next_rip = 0;
+	space_guest(&space, &g->save, &cpu->nested.vmcb12->control.ncr3);
+	assist_fill(g, &space, gpr);
+	to->control.exit_code = g->control.exit_code;
+	to->control.exit_info1 = g->control.exit_info1;
+	to->control.exit_info2 = g->control.exit_info2;
+	to->control.exit_int_info = event_normalise(g->control.exit_int_info);
+	to->control.int_state = g->control.int_state;
+	to->control.int_ctl = (cpu->nested.vmcb12->control.int_ctl & ~(V_TPR_MASK | V_IRQ)) |
+			      (g->control.int_ctl & (V_TPR_MASK | V_IRQ));
+	to->control.event_inj = 0;
+	to->control.tlb_control = 0;
+	to->control.next_rip = g->control.next_rip;
+	to->control.insn_len = g->control.insn_len;
+	memcpy(to->control.insn_bytes, g->control.insn_bytes, sizeof(to->control.insn_bytes));
+	vmcb_copy_vmrun_state(&to->save, &g->save);
+	vmcb_copy_vmload_state(&cpu->host_vmcb->save, &g->save);
+	if (code < CL_EXIT_CODES || code == EXIT_NPF)
+		cpu->counters.reflected[code == EXIT_NPF ? 0xa0 : code]++;
+	nested_to_host(cpu);
+}
+
+static void guest_npf(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+	uint64_t error;
+
+	if (shadow_fault(cpu->nested.shadow, g->control.exit_info2, g->control.exit_info1,
+			 &error)) {
+		g->control.exit_info1 = error;
+		reflect(cpu);
+		return;
+	}
+	event_requeue(g, cpu->nested.injected);
+}
+
+static void guest_exception(struct cpu *cpu, unsigned vector, bool has_error)
+{
+	event_inject_exception(cpu->guest_vmcb, vector, has_error, 0);
+}
+
+/* An I/O port that the host gave to its guest: the Core does it, by the host's own rules. */
+static void guest_io(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+	uint64_t info = g->control.exit_info1;
+	uint16_t port = IOIO_PORT(info);
+	unsigned size = IOIO_SIZE(info);
+	uint64_t mask = BIT64(8 * size) - 1, value = ~0ull;
+
+	if (host_wants_io(cpu->nested.vmcb12, port, size)) {
+		reflect(cpu);
+		return;
+	}
+	if (info & IOIO_STR) {
+		guest_exception(cpu, VEC_GP, true);
+		return;
+	}
+	bool blocked = host_port_blocked(port, size);
+
+	if (!(info & IOIO_IN)) {
+		uint32_t out = (uint32_t)g->save.rax;
+
+		if (!blocked)
+			size == 1   ? outb(port, (uint8_t)out)
+			: size == 2 ? outw(port, (uint16_t)out)
+				    : outl(port, out);
+	} else {
+		if (!blocked)
+			value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+		g->save.rax = size == 4 ? (uint32_t)value : (g->save.rax & ~mask) | (value & mask);
+	}
+	g->save.rip = g->control.exit_info2;
+}
+
+static void guest_vmmcall(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+
+	if ((uint32_t)g->save.rax == CL_VMMCALL_PROTECT && g->save.cpl == 0) {
+		int r = launch_protect(cpu);
+
+		if (r) {
+			g->save.rip += 3; /* VMMCALL: 0F 01 D9 */
+			g->save.rax = (uint64_t)(int64_t)r;
+		}
+		return;
+	}
+	if (vmcb_intercepts(cpu->nested.vmcb12, ICPT_VMMCALL))
+		reflect(cpu);
+	else
+		guest_exception(cpu, VEC_UD, false);
+}
+
+/* Exits that the Core wants from every guest; each goes to the host if the host wants it too. */
+static void guest_exit_forced(struct cpu *cpu, uint32_t code)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+	const struct vmcb *h = cpu->nested.vmcb12;
+	bool wanted = true;
+
+	if (code >= EXIT_VMRUN && code <= EXIT_SKINIT)
+		wanted = vmcb_intercepts(h, ICPT_VMRUN + (code - EXIT_VMRUN));
+	else if (code == EXIT_INVLPGA)
+		wanted = vmcb_intercepts(h, ICPT_INVLPGA);
+	else if (code == EXIT_INVD)
+		wanted = vmcb_intercepts(h, ICPT_INVD);
+	else if (code == EXIT_MSR)
+		wanted = host_wants_msr(h, (uint32_t)cpu->gpr[RCX], g->control.exit_info1 & 1);
+	if (wanted) {
+		reflect(cpu);
+	} else if (code == EXIT_INVD) {
+		struct space space;
+
+		__asm__ volatile("wbinvd" : : : "memory");
+		space_guest(&space, &g->save, &h->control.ncr3);
+		if (assist_skip(g, &space))
+			guest_exception(cpu, VEC_UD, false);
+	} else {
+		/*
+		 * On the bare CPU this instruction would act on the machine itself. No host that
+		 * values itself leaves it open; here it is an undefined instruction or MSR.
+		 */
+		refused_total++;
+		guest_exception(cpu, code == EXIT_MSR ? VEC_GP : VEC_UD, code == EXIT_MSR);
+	}
+}
+
+void nested_run(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+
+	if (cpu->flush_guests) {
+		g->control.tlb_control = TLB_FLUSH_ALL;
+		cpu->flush_guests = false;
+	}
+	cpu->nested.injected = g->control.event_inj;
+	cpu_enter(cpu, g, cpu->gpr, nested_host_if(cpu));
+	uint32_t code = (uint32_t)g->control.exit_code;
+
+	switch (code) {
+	case EXIT_NPF:
+		guest_npf(cpu);
+		break;
+	case EXIT_IOIO:
+		guest_io(cpu);
+		break;
+	case EXIT_VMMCALL:
+		guest_vmmcall(cpu);
+		break;
+	case EXIT_VMRUN:
+	case EXIT_VMLOAD ... EXIT_SKINIT:
+	case EXIT_INVLPGA:
+	case EXIT_INVD:
+	case EXIT_MSR:
+		guest_exit_forced(cpu, code);
+		break;
+	default:
+		reflect(cpu);
+		break;
+	}
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nested page tables that the Core builds: four levels, 4 KiB and 2 MiB leaves (AMD APM vol. 2,
+ * section 15.25). Used for the host's identity map, for the shadows of the host's own nested
+ * tables, and for the private side of zones.
+ */
+#ifndef CORE_SVM_NPT_H
+#define CORE_SVM_NPT_H
+
+#include "lib/types.h"
+
+#define PTE_P		BIT64(0)
+#define PTE_W		BIT64(1)
+#define PTE_U		BIT64(2) /* nested walks are user accesses: always set */
+#define PTE_A		BIT64(5)
+#define PTE_D		BIT64(6)
+#define PTE_PS		BIT64(7)
+#define PTE_NX		BIT64(63)
+#define PTE_ADDR	0x000ffffffffff000ull
+
+#define NPT_4K		1u
+#define NPT_2M		2u
+#define NPT_SIZE(level) (1ull << (12 + 9 * ((level)-1)))
+
+struct npt {
+	uint64_t *root;	 /* PML4 page; NULL before npt_init */
+	uint64_t tables; /* table pages in use below the root */
+	uint64_t quota;	 /* most table pages; more is -CL_ENOSPC */
+};
+
+/* Take a root page. 0 or -CL_ENOMEM. */
+int npt_init(struct npt *npt, uint64_t quota);
+
+/*
+ * Map one leaf; both addresses aligned to its size. A present leaf at that place is replaced; a
+ * 2 MiB leaf in the way of a 4 KiB one is split. Returns 0, -CL_ENOMEM, -CL_ENOSPC, or -CL_EEXIST
+ * if a 2 MiB leaf would hide a table; on failure no translation has changed. Callers flush.
+ */
+int npt_map(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags, unsigned level);
+
+/* The present leaf entry that translates gpa, or NULL. *level gets its size if not NULL. */
+uint64_t *npt_leaf(const struct npt *npt, uint64_t gpa, unsigned *level);
+
+/* Called for each present leaf that npt_clear removes. */
+typedef void npt_leaf_fn(uint64_t leaf, unsigned level);
+
+/* Remove everything under PML4 entries first … last and free its tables. Callers flush. */
+void npt_clear(struct npt *npt, unsigned first, unsigned last, npt_leaf_fn *gone);
+
+/* npt_clear of the whole tree, and free the root. */
+void npt_free(struct npt *npt, npt_leaf_fn *gone);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cloister/call.h>
+#include "lib/log.h"
+#include "svm/apic.h"
+#include "svm/cpu.h"
+#include "svm/frame.h"
+#include "svm/shadow.h"
+#include "svm/walk.h"
+#include "zone/page.h"
+
+/* Table pages that one shadow may hold; it is a TLB and can be dropped at any time. */
+#define SHADOW_QUOTA 2048u
+
+static void drop(struct shadow *s)
+{
+	if (s->npt.root)
+		npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
+}
+
+void shadow_drop_all(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (unsigned i = 0; i < HOST_ASIDS; i++)
+		drop(&cpu->shadows.by_asid[i]);
+	page_drop_shared_views();
+	cpu->flush_guests = true;
+}
+
+void shadow_flush(struct shadows *s, uint32_t tlb_control, uint32_t asid)
+{
+	if (tlb_control == TLB_KEEP)
+		return;
+	for (unsigned i = 0; i < HOST_ASIDS; i++) {
+		if (tlb_control == TLB_FLUSH_ALL || i == asid)
+			drop(&s->by_asid[i]);
+	}
+}
+
+struct shadow *shadow_get(struct shadows *all, uint32_t asid, uint64_t ncr3, bool nested_paging)
+{
+	struct shadow *s = &all->by_asid[asid];
+
+	if (!s->npt.root && npt_init(&s->npt, SHADOW_QUOTA))
+		return NULL;
+	if (s->ncr3 != ncr3 || s->nested_paging != nested_paging) {
+		drop(s);
+		s->ncr3 = ncr3;
+		s->nested_paging = nested_paging;
+	}
+	return s;
+}
+
+int shadow_install(struct npt *npt, uint64_t gpa, const struct nested_leaf *leaf, uint64_t deny,
+		   unsigned max_level)
+{
+	uint64_t pa = frame_host_view(ALIGN_DOWN(leaf->pa, PAGE_SIZE)), *old;
+	/* Write access only once the host's table says dirty, so that it learns of writes. */
+	uint64_t flags = PTE_A | PTE_D | (leaf->flags & PTE_NX) | (deny & PTE_NX);
+	unsigned level = NPT_4K, old_level;
+
+	if ((leaf->flags & PTE_W) && (leaf->flags & PTE_D) && !(deny & PTE_W) && !apic_is_page(pa))
+		flags |= PTE_W;
+	if (max_level >= NPT_2M && leaf->level >= NPT_2M && frame_region_uniform(leaf->pa)) {
+		level = NPT_2M;
+		pa = ALIGN_DOWN(leaf->pa, NPT_SIZE(level));
+	}
+	gpa = ALIGN_DOWN(gpa, NPT_SIZE(level));
+	old = npt_leaf(npt, gpa, &old_level);
+	if (old && old_level != level)
+		return -CL_EEXIST;
+	uint64_t replaced = old ? *old : 0;
+	int r = npt_map(npt, gpa, pa, flags, level);
+
+	if (r)
+		return r;
+	if (replaced)
+		frame_uncount_shadow(replaced, level);
+	frame_count_shadow(pa, level);
+	return 0;
+}
+
+int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
+{
+	struct nested_leaf leaf = {
+		.pa = gpa, .flags = PTE_W | PTE_D, .level = s->nested_paging ? NPT_4K : 3};
+
+	*error = info;
+	if (s->nested_paging) {
+		uint64_t bits;
+		int r = nested_walk(s->ncr3, gpa, info, &leaf, &bits);
+
+		if (r) {
+			*error = (info & ~(NPF_P | NPF_RSV)) | bits;
+			return r;
+		}
+	}
+	/* A guest of the host reaches for a zone's frame: the same as if the host did. */
+	page_surrender_frame(leaf.pa >> PAGE_SHIFT);
+	/* Full, or a leaf of another size in the way: it is a TLB, start afresh. */
+	if (shadow_install(&s->npt, gpa, &leaf, 0, NPT_2M)) {
+		drop(s);
+		this_cpu()->flush_guests = true;
+		if (shadow_install(&s->npt, gpa, &leaf, 0, NPT_4K))
+			panic("no memory for one shadow page");
+	}
+	return 0;
+}

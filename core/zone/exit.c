@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every exit of a zone: what the Core answers, what the host gets to see, what ends the zone.
+ */
+#include "insn/assist.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/assist.h"
+#include "svm/event.h"
+#include "zone/call.h"
+#include "zone/irq.h"
+#include "zone/page.h"
+#include "zone/vcpu.h"
+
+#define IO_LENGTH 2u /* what the host steps over for a port access */
+
+static void kill(struct cpu *cpu, struct zone_vcpu *vcpu, const char *why)
+{
+	zone_kill(vcpu->zone, "%s", why);
+	vcpu_dead(cpu);
+}
+
+static void reflect(struct cpu *cpu, struct zone_vcpu *vcpu, enum pending_op op, unsigned length,
+		    const struct face_exit *exit)
+{
+	vcpu->pending = op;
+	vcpu->pending_length = (uint8_t)length;
+	vcpu_to_host(cpu, exit);
+}
+
+/* Step over the zone's own instruction. */
+static void skip(struct zone_vcpu *vcpu, unsigned length)
+{
+	vcpu->vmcb->save.rip += length;
+	vcpu->vmcb->control.int_state &= ~INT_SHADOW;
+}
+
+static bool skip_decoded(struct zone_vcpu *vcpu)
+{
+	struct space space;
+
+	vcpu_space(vcpu, &space);
+	return !assist_skip(vcpu->vmcb, &space);
+}
+
+static void inject(struct zone_vcpu *vcpu, unsigned vector)
+{
+	event_inject_exception(vcpu->vmcb, vector, vector == VEC_GP, 0);
+}
+
+/* RAX and RSP live in the VMCB; instructions name all sixteen. */
+static void gpr_all(const struct zone_vcpu *vcpu, uint64_t gpr[16])
+{
+	memcpy(gpr, vcpu->gpr, 16 * sizeof(*gpr));
+	gpr[RAX] = vcpu->vmcb->save.rax;
+	gpr[RSP] = vcpu->vmcb->save.rsp;
+}
+
+static uint64_t low_bytes(uint64_t value, unsigned size)
+{
+	return size == 8 ? value : value & (BIT64(8 * size) - 1);
+}
+
+/* One canonical move between RAX and the address in RDI: all that the host learns of an access. */
+static void canonical_move(struct face_exit *e, bool write, unsigned size)
+{
+	uint8_t n = 0;
+
+	if (size == 2)
+		e->insn[n++] = 0x66;
+	if (size == 8)
+		e->insn[n++] = 0x48;
+	e->insn[n++] = (uint8_t)((write ? 0x88 : 0x8a) | (size > 1));
+	e->insn[n++] = 0x07;
+	e->insn_len = n;
+}
+
+/* The host must do something about an address: map a page, or play a device. */
+static void reflect_fault(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t error)
+{
+	struct face_exit e = {.code = EXIT_NPF, .info1 = error, .info2 = gpa, .rdi = gpa};
+
+	canonical_move(&e, error & NPF_W, 1);
+	reflect(cpu, vcpu, PEND_NONE, e.insn_len, &e);
+}
+
+static void mmio(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t error)
+{
+	struct space space;
+	struct insn in;
+	uint64_t gpr[16];
+
+	vcpu_space(vcpu, &space);
+	if (assist_decode(&space, &in) || insn_mmio(&in, &vcpu->mmio)) {
+		kill(cpu, vcpu, "unsupported instruction on a device address");
+		return;
+	}
+	gpr_all(vcpu, gpr);
+	const struct mmio_op *op = &vcpu->mmio;
+	struct face_exit e = {.code = EXIT_NPF, .info1 = error, .info2 = gpa, .rdi = gpa};
+
+	canonical_move(&e, op->write, op->size);
+	if (op->write)
+		e.rax = low_bytes(mmio_store_value(op, gpr), op->size);
+	vcpu->real_length = in.length;
+	reflect(cpu, vcpu, op->write ? PEND_MMIO_WRITE : PEND_MMIO_READ, e.insn_len, &e);
+}
+
+/* No RAM of the zone behind the C-bit: below 1 MiB it reads as zero, elsewhere nothing is there. */
+static void private_hole(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t info)
+{
+	static uint8_t *zeros;
+
+	if (!zeros)
+		zeros = page_alloc();
+	if (!page_in_hole(gpa) || (info & (NPF_W | NPF_I)) || !zeros ||
+	    npt_map(&vcpu->zone->npt, ALIGN_DOWN(gpa, PAGE_SIZE), virt_to_phys(zeros), PTE_NX,
+		    NPT_4K)) {
+		zone_kill(vcpu->zone, "private access outside RAM, at 0x%lx", gpa);
+		vcpu_dead(cpu);
+	}
+}
+
+static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	uint64_t info = vcpu->vmcb->control.exit_info1, gpa = vcpu->vmcb->control.exit_info2;
+	uint64_t cbit = BIT64(zone_cbit()), error = info;
+	bool private = gpa & cbit;
+	int r;
+
+	gpa &= ~cbit;
+	if (private) {
+		r = page_touch_private(vcpu->zone, gpa);
+		error = NPF_U | NPF_W | NPF_FINAL;
+	} else if (info & NPF_I) {
+		kill(cpu, vcpu, "instruction fetch from a shared page");
+		return;
+	} else {
+		r = page_touch_shared(vcpu->zone, gpa, info, &error);
+	}
+	switch (r) {
+	case 0:
+		break;
+	case -CL_ENOENT:
+		private_hole(cpu, vcpu, gpa, info);
+		break;
+	case -CL_EFAULT:
+		if (private || (page_index(vcpu->zone, gpa) >= 0 && !page_in_hole(gpa)))
+			reflect_fault(cpu, vcpu, gpa, error);
+		else
+			mmio(cpu, vcpu, gpa, error);
+		break;
+	case -CL_EIO:
+		zone_kill(vcpu->zone, "page 0x%lx failed its integrity check", gpa >> PAGE_SHIFT);
+		vcpu_dead(cpu);
+		break;
+	default:
+		kill(cpu, vcpu, "out of Core memory");
+		break;
+	}
+}
+
+static void port(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	struct vmcb *v = vcpu->vmcb;
+	uint64_t info = v->control.exit_info1;
+	unsigned size = IOIO_SIZE(info), length = (unsigned)(v->control.exit_info2 - v->save.rip);
+
+	if (info & IOIO_STR) { /* Linux unrolls these under SEV */
+		inject(vcpu, VEC_GP);
+		return;
+	}
+	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & IOIO_IN) && size == 4) {
+		skip(vcpu, length);
+		call_zone(cpu, vcpu);
+		return;
+	}
+	struct face_exit e = {.code = EXIT_IOIO,
+			      .info1 = info,
+			      .info2 = FACE_RIP + IO_LENGTH,
+			      .rax = info & IOIO_IN ? 0 : low_bytes(v->save.rax, size)};
+
+	vcpu->real_length = (uint8_t)length;
+	vcpu->port_size = (uint8_t)size;
+	reflect(cpu, vcpu, info & IOIO_IN ? PEND_PORT_IN : PEND_PORT_OUT, IO_LENGTH, &e);
+}
+
+static void msr(struct zone_vcpu *vcpu)
+{
+	struct vmcb *v = vcpu->vmcb;
+	uint32_t index = (uint32_t)vcpu->gpr[RCX];
+	uint64_t value = (uint32_t)v->save.rax | vcpu->gpr[RDX] << 32;
+	bool write = v->control.exit_info1 & 1;
+
+	if (write ? zone_msr_write(vcpu, index, value) : zone_msr_read(vcpu, index, &value)) {
+		inject(vcpu, VEC_GP);
+		return;
+	}
+	if (!write) {
+		v->save.rax = (uint32_t)value;
+		vcpu->gpr[RDX] = value >> 32;
+	}
+	skip(vcpu, 2);
+}
+
+static void hlt(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	struct face_exit e = {.code = EXIT_HLT};
+
+	vcpu->real_length = 1;
+	if (irq_deliverable(vcpu))
+		skip(vcpu, 1);
+	else
+		reflect(cpu, vcpu, PEND_HLT, 1, &e);
+}
+
+/* The host's turn, and nothing to see: an interrupt, NMI, SMI or INIT of the machine. */
+static void yield(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t code)
+{
+	struct face_exit e = {.code = code};
+
+	reflect(cpu, vcpu, PEND_NONE, 0, &e);
+}
+
+static void debug_registers(struct zone_vcpu *vcpu)
+{
+	/* From now on they are switched with the rest. */
+	vcpu->vmcb->control.intercept[1] = 0;
+	uint64_t live[4];
+
+	__asm__ volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
+			 : "=r"(live[0]), "=r"(live[1]), "=r"(live[2]), "=r"(live[3]));
+	__asm__ volatile("mov %0, %%dr0\n\tmov %0, %%dr1\n\tmov %0, %%dr2\n\tmov %0, %%dr3"
+			 :
+			 : "r"(0ull));
+	memcpy(vcpu->dr, live, sizeof(live)); /* the host's, while the zone runs */
+	vcpu->dr_used = true;
+}
+
+void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	uint32_t code = (uint32_t)vcpu->vmcb->control.exit_code;
+
+	switch (code) {
+	case EXIT_NPF:
+		npf(cpu, vcpu);
+		break;
+	case EXIT_INTR ... EXIT_INIT:
+		yield(cpu, vcpu, code);
+		break;
+	case EXIT_IOIO:
+		port(cpu, vcpu);
+		break;
+	case EXIT_MSR:
+		msr(vcpu);
+		break;
+	case EXIT_CPUID:
+		zone_cpuid(vcpu);
+		skip(vcpu, 2);
+		break;
+	case EXIT_HLT:
+		hlt(cpu, vcpu);
+		break;
+	case EXIT_IRET:
+		irq_nmi_done(vcpu);
+		break;
+	case EXIT_INVD:
+		__asm__ volatile("wbinvd" : : : "memory");
+		if (!skip_decoded(vcpu))
+			inject(vcpu, VEC_UD);
+		break;
+	case EXIT_RDPMC:
+		inject(vcpu, VEC_GP);
+		break;
+	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
+		debug_registers(vcpu);
+		break;
+	case EXIT_SHUTDOWN:
+		kill(cpu, vcpu, "triple fault");
+		break;
+	case EXIT_VMRUN ... EXIT_SKINIT:
+	case EXIT_INVLPGA:
+	case EXIT_MONITOR ... EXIT_MWAIT_ARMED:
+		inject(vcpu, VEC_UD);
+		break;
+	default:
+		zone_kill(vcpu->zone, "exit code 0x%x", code);
+		vcpu_dead(cpu);
+		break;
+	}
+}
+
+void exit_complete(struct zone_vcpu *vcpu, const struct vmcb *h)
+{
+	enum pending_op op = vcpu->pending;
+	uint64_t gpr[16], mask;
+
+	vcpu->pending = PEND_NONE;
+	/* Not stepped over: the host wants the zone to run the instruction again. */
+	if (op == PEND_NONE || h->save.rip != FACE_RIP + vcpu->pending_length)
+		return;
+	switch (op) {
+	case PEND_PORT_IN:
+		mask = BIT64(8 * vcpu->port_size) - 1;
+		vcpu->vmcb->save.rax = vcpu->port_size == 4 ? (uint32_t)h->save.rax
+							    : (vcpu->vmcb->save.rax & ~mask) |
+								      (h->save.rax & mask);
+		break;
+	case PEND_MMIO_READ:
+		gpr_all(vcpu, gpr);
+		mmio_load_result(&vcpu->mmio, gpr, low_bytes(h->save.rax, vcpu->mmio.size));
+		vcpu->vmcb->save.rax = gpr[RAX];
+		vcpu->vmcb->save.rsp = gpr[RSP];
+		memcpy(vcpu->gpr, gpr, sizeof(gpr));
+		break;
+	default:
+		break;
+	}
+	skip(vcpu, vcpu->real_length);
+}

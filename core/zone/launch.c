@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cloister/launch.h>
+#include "cpu/clock.h"
+#include "cpu/msr.h"
+#include "evidence/measure.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/event.h"
+#include "svm/fpu.h"
+#include "svm/frame.h"
+#include "svm/nested.h"
+#include "svm/walk.h"
+#include "zone/launch.h"
+#include "zone/page.h"
+#include "zone/vcpu.h"
+
+#define IDLE_MS_DEFAULT 5000u
+#define IDLE_MS_MIN	100u
+#define IDLE_MS_MAX	3600000u
+
+/* Copy the descriptor once into the Core; the guest's page is not looked at again. */
+static int copy_desc(struct cpu *cpu, uint64_t gpa, struct cl_launch_desc *desc)
+{
+	struct nested_leaf leaf;
+	uint64_t error;
+
+	if (gpa & ~PAGE_MASK)
+		return -CL_EINVAL;
+	if (nested_walk(cpu->nested.vmcb12->control.ncr3, gpa, 0, &leaf, &error) ||
+	    !frame_is_host_ram(leaf.pa))
+		return -CL_EFAULT;
+	memcpy(desc, phys_to_virt(ALIGN_DOWN(leaf.pa, PAGE_SIZE)), sizeof(*desc));
+	return 0;
+}
+
+/* The caller must be where the loader is: 64-bit mode, so that KVM knows the guest as such. */
+static bool caller_valid(const struct cpu *cpu)
+{
+	const struct vmcb_save *s = &cpu->guest_vmcb->save;
+
+	return (s->efer & EFER_LMA) && (s->cs.attrib & SEG_L) &&
+	       (cpu->nested.vmcb12->control.nested_ctl & NESTED_NP_ENABLE) &&
+	       !(cpu->guest_vmcb->control.exit_int_info & EVENT_VALID);
+}
+
+static int alloc_memory(struct zone *z)
+{
+	z->nr_pages = z->memory_bytes >> PAGE_SHIFT;
+	z->recs_pages =
+		ALIGN_UP(z->nr_pages / RECS_PER_PAGE * sizeof(*z->recs), PAGE_SIZE) >> PAGE_SHIFT;
+	z->open_list_pages = ALIGN_UP(z->window * sizeof(*z->open_list), PAGE_SIZE) >> PAGE_SHIFT;
+	z->recs = pages_alloc(z->recs_pages);
+	z->open_list = pages_alloc(z->open_list_pages);
+	/* Every page as a 4 KiB leaf, the directories above, and some for the shared side. */
+	if (!z->recs || !z->open_list || npt_init(&z->npt, (z->nr_pages >> 9) + 80) ||
+	    npt_init(&z->vcpu.view, (z->nr_pages >> 9) + 64) || vcpu_init(&z->vcpu))
+		return -CL_ENOMEM;
+	return 0;
+}
+
+/*
+ * The zone's first page tables: low 4 GiB, 2 MiB pages, C-bit everywhere. One PML4, one PDPT,
+ * four directories; the seventh page stays empty.
+ */
+static int boot_tables(struct zone *z)
+{
+	uint64_t cbit = BIT64(zone_cbit()), at = CL_ZONE_BOOT_TABLES;
+	uint64_t *page[CL_ZONE_BOOT_TABLES_PAGES];
+
+	for (unsigned i = 0; i < CL_ZONE_BOOT_TABLES_PAGES; i++) {
+		void *contents;
+		int r = page_claim_contents(z, at + i * PAGE_SIZE, &contents);
+
+		if (r)
+			return r;
+		page[i] = contents;
+		memset(contents, 0, PAGE_SIZE);
+	}
+	page[0][0] = (at + PAGE_SIZE) | cbit | PTE_P | PTE_W;
+	for (unsigned i = 0; i < 4; i++) {
+		page[1][i] = (at + (2 + i) * PAGE_SIZE) | cbit | PTE_P | PTE_W;
+		for (unsigned j = 0; j < 512; j++)
+			page[2 + i][j] =
+				(i * SIZE_1G + j * SIZE_2M) | cbit | PTE_P | PTE_W | PTE_PS;
+	}
+	return 0;
+}
+
+/* Claim and measure every page of the launch image, in order. */
+static int measure_image(struct zone *z, const struct cl_launch_desc *d)
+{
+	struct measure m;
+
+	fpu_begin();
+	measure_begin(&m);
+	measure_update(&m, d, sizeof(*d));
+	fpu_end();
+	for (uint32_t i = 0; i < d->nr_segs; i++) {
+		for (uint64_t at = 0; at < d->seg[i].size; at += PAGE_SIZE) {
+			void *contents;
+			int r = page_claim_contents(z, d->seg[i].gpa + at, &contents);
+
+			if (r)
+				return r;
+			fpu_begin();
+			measure_update(&m, contents, PAGE_SIZE);
+			fpu_end();
+		}
+	}
+	fpu_begin();
+	measure_end(&m, z->digest);
+	fpu_end();
+	return 0;
+}
+
+/* The one state in which every zone starts: Linux's 64-bit boot protocol. */
+static void first_registers(struct zone_vcpu *vcpu, const struct cl_launch_desc *d)
+{
+	struct vmcb_save *s = &vcpu->vmcb->save;
+	struct vmcb_seg data = {.selector = 0x18, .attrib = SEG_DATA32, .limit = 0xffffffff};
+
+	s->cs = (struct vmcb_seg){.selector = 0x10, .attrib = SEG_CODE64, .limit = 0xffffffff};
+	s->ds = s->es = s->ss = s->fs = s->gs = data;
+	s->tr = (struct vmcb_seg){.attrib = SEG_TSS, .limit = 0x67};
+	s->ldtr = (struct vmcb_seg){.attrib = SEG_LDT};
+	s->efer = EFER_LME | EFER_LMA | EFER_SVME;
+	s->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+	s->cr3 = CL_ZONE_BOOT_TABLES | BIT64(zone_cbit());
+	s->cr4 = CR4_PAE;
+	s->dr6 = DR6_INIT;
+	s->dr7 = DR7_INIT;
+	s->rflags = RFLAGS_ONE;
+	s->g_pat = PAT_INIT;
+	s->rip = d->entry_rip;
+	vcpu->gpr[RSI] = d->entry_rsi;
+}
+
+/* What the host sees from now on: the loader's state, which is no secret, frozen. */
+static void first_face(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	vcpu->face = cpu->guest_vmcb->save;
+	vcpu->face.rip = FACE_RIP;
+	vcpu->face.rsp = 0;
+	vcpu->face.rax = 0;
+	vcpu->face.cr2 = 0;
+	vcpu->face.rflags = RFLAGS_ONE | RFLAGS_IF;
+}
+
+static int prepare(struct cpu *cpu, struct zone *z, const struct cl_launch_desc *d)
+{
+	uint64_t window = cpu->gpr[RCX], idle = cpu->gpr[RDX];
+	int r;
+
+	z->memory_bytes = d->memory_bytes;
+	z->policy = d->policy;
+	z->handle = cpu->gpr[RSI];
+	if (!window || window > d->memory_bytes >> PAGE_SHIFT)
+		window = d->memory_bytes >> PAGE_SHIFT;
+	if (!idle)
+		idle = IDLE_MS_DEFAULT;
+	if (window < CL_WINDOW_MIN || idle < IDLE_MS_MIN || idle > IDLE_MS_MAX)
+		return -CL_EINVAL;
+	z->window = (uint32_t)window;
+	z->idle_ms = (uint32_t)idle;
+	r = alloc_memory(z);
+	if (r)
+		return r;
+	z->vcpu.view_ncr3 = cpu->nested.vmcb12->control.ncr3;
+	z->vcpu.host_asid = cpu->nested.vmcb12->control.asid;
+	shadow_drop_all();
+	/* Pages may be sealed from here on, so the slot must be found by owner. */
+	z->state = CL_ZONE_LIVE;
+	r = measure_image(z, d);
+	if (!r)
+		r = boot_tables(z);
+	if (r)
+		z->state = CL_ZONE_NONE;
+	return r;
+}
+
+int launch_protect(struct cpu *cpu)
+{
+	static struct cl_launch_desc desc;
+	struct zone *z;
+	int r = caller_valid(cpu) ? copy_desc(cpu, cpu->gpr[RBX], &desc) : -CL_EPERM;
+
+	if (!r)
+		r = launch_check(&desc);
+	if (!r)
+		r = zone_by_vmcb12(cpu->nested.vmcb12_pa) ? -CL_EEXIST : 0;
+	z = r ? NULL : zone_new();
+	if (!r && !z)
+		r = -CL_ENOSPC;
+	if (!r)
+		r = prepare(cpu, z, &desc);
+	if (r) {
+		refused_total++;
+		log_warn("launch refused: error %d", -r);
+		if (z)
+			zone_discard(z);
+		return r;
+	}
+	struct zone_vcpu *vcpu = &z->vcpu;
+
+	vcpu->vmcb12_pa = cpu->nested.vmcb12_pa;
+	/* One root for both sides: the C-bit is an index bit of the PML4. */
+	vcpu->view.root[1u << (zone_cbit() - 39)] = z->npt.root[0];
+	first_registers(vcpu, &desc);
+	first_face(cpu, vcpu);
+	z->next_scan = rdtsc() + clock_ticks(z->idle_ms);
+	log_info("zone %lu launched: %lu MiB, window %u pages, digest "
+		 "%02x%02x%02x%02x%02x%02x%02x%02x...",
+		 z->instance, z->memory_bytes >> 20, z->window, z->digest[0], z->digest[1],
+		 z->digest[2], z->digest[3], z->digest[4], z->digest[5], z->digest[6],
+		 z->digest[7]);
+	vcpu_begin(cpu, vcpu);
+	return 0;
+}

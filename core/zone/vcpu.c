@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cpu/msr.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/bitmap.h"
+#include "svm/event.h"
+#include "svm/fpu.h"
+#include "svm/frame.h"
+#include "svm/nested.h"
+#include "zone/irq.h"
+#include "zone/page.h"
+#include "zone/vcpu.h"
+
+static const unsigned zone_intercepts[] = {
+	ICPT_INTR,   ICPT_NMI,	   ICPT_SMI,	 ICPT_INIT,	   ICPT_RDPMC, ICPT_CPUID,
+	ICPT_INVD,   ICPT_HLT,	   ICPT_INVLPGA, ICPT_IOIO,	   ICPT_MSR,   ICPT_SHUTDOWN,
+	ICPT_VMRUN,  ICPT_VMMCALL, ICPT_VMLOAD,	 ICPT_VMSAVE,	   ICPT_STGI,  ICPT_CLGI,
+	ICPT_SKINIT, ICPT_MONITOR, ICPT_MWAIT,	 ICPT_MWAIT_ARMED,
+};
+
+static bool has_tsc_aux(void)
+{
+	return cpuid(0x80000001, 0).edx & BIT64(27);
+}
+
+/* The same for every zone, and never written after the first. */
+static uint8_t *zone_iopm, *zone_msrpm;
+
+static int maps_init(void)
+{
+	if (zone_iopm)
+		return 0;
+	zone_iopm = pages_alloc(IOPM_PAGES);
+	zone_msrpm = pages_alloc(MSRPM_PAGES);
+	if (!zone_iopm || !zone_msrpm) {
+		pages_free(zone_iopm, IOPM_PAGES);
+		pages_free(zone_msrpm, MSRPM_PAGES);
+		zone_iopm = zone_msrpm = NULL;
+		return -CL_ENOMEM;
+	}
+	memset(zone_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
+	memset(zone_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
+	zone_msr_permissions(zone_msrpm);
+	return 0;
+}
+
+int vcpu_init(struct zone_vcpu *vcpu)
+{
+	struct vmcb *v;
+
+	if (maps_init())
+		return -CL_ENOMEM;
+	vcpu->vmcb = v = page_alloc();
+	vcpu->fpu = page_alloc();
+	if (!v || !vcpu->fpu)
+		return -CL_ENOMEM;
+	for (unsigned i = 0; i < sizeof(zone_intercepts) / sizeof(zone_intercepts[0]); i++)
+		vmcb_intercept(v, zone_intercepts[i]);
+	v->control.intercept[1] = 0xffffffff; /* debug registers, until the zone uses them */
+	v->control.iopm_pa = virt_to_phys(zone_iopm);
+	v->control.msrpm_pa = virt_to_phys(zone_msrpm);
+	v->control.asid = HOST_ASIDS + 1;
+	v->control.int_ctl = V_INTR_MASKING;
+	v->control.nested_ctl = NESTED_NP_ENABLE;
+	v->control.ncr3 = virt_to_phys(vcpu->view.root);
+	vcpu->xcr0 = 1; /* as after reset */
+	epoch_advance(&vcpu->zone->epoch);
+	return 0;
+}
+
+static void swap_debug_registers(struct zone_vcpu *vcpu)
+{
+	uint64_t live[4];
+
+	__asm__ volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
+			 : "=r"(live[0]), "=r"(live[1]), "=r"(live[2]), "=r"(live[3]));
+	__asm__ volatile("mov %0, %%dr0\n\tmov %1, %%dr1\n\tmov %2, %%dr2\n\tmov %3, %%dr3"
+			 :
+			 : "r"(vcpu->dr[0]), "r"(vcpu->dr[1]), "r"(vcpu->dr[2]), "r"(vcpu->dr[3]));
+	memcpy(vcpu->dr, live, sizeof(live));
+}
+
+static void swap_tsc_aux(struct zone_vcpu *vcpu)
+{
+	if (!has_tsc_aux())
+		return;
+	uint64_t live = rdmsr(MSR_TSC_AUX);
+
+	if (live != vcpu->tsc_aux)
+		wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+	vcpu->tsc_aux = live;
+}
+
+/* Registers that no VMCB holds: the host's out, the zone's in. */
+static void load_live(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	fpu_store(cpu->fpu_host, &cpu->xcr0_host);
+	fpu_load(vcpu->fpu, vcpu->xcr0);
+	swap_tsc_aux(vcpu);
+	if (vcpu->dr_used)
+		swap_debug_registers(vcpu);
+	cpu->vcpu = vcpu;
+	cpu->run = RUN_ZONE;
+}
+
+static void store_live(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	fpu_store(vcpu->fpu, &vcpu->xcr0);
+	fpu_load(cpu->fpu_host, cpu->xcr0_host);
+	swap_tsc_aux(vcpu);
+	if (vcpu->dr_used)
+		swap_debug_registers(vcpu);
+}
+
+/* A guest reset gives the host's VMCB a state that the face never shows. */
+static bool was_reset(const struct zone_vcpu *vcpu, const struct vmcb *h)
+{
+	return !(h->save.cr0 & CR0_PG) || !(h->save.efer & EFER_LMA) ||
+	       h->save.cs.base != vcpu->face.cs.base;
+}
+
+static void drop_view(struct zone_vcpu *vcpu)
+{
+	npt_clear(&vcpu->view, 0, (1u << (zone_cbit() - 39)) - 1, frame_uncount_shadow);
+	epoch_advance(&vcpu->zone->epoch);
+}
+
+static void show_shutdown(struct cpu *cpu)
+{
+	struct vmcb *to = nested_vmcb12(cpu);
+
+	memset(cpu->gpr, 0, sizeof(cpu->gpr));
+	if (to) {
+		to->control.exit_code = EXIT_SHUTDOWN;
+		to->control.exit_info1 = to->control.exit_info2 = 0;
+		to->control.exit_int_info = to->control.event_inj = 0;
+	}
+	nested_to_host(cpu);
+}
+
+bool vcpu_enter(struct cpu *cpu, uint64_t pa)
+{
+	const struct vmcb *h = cpu->nested.vmcb12;
+	struct zone *z = zone_by_vmcb12(pa);
+
+	if (!z)
+		return false;
+	struct zone_vcpu *vcpu = &z->vcpu;
+
+	if (z->state == CL_ZONE_LIVE && was_reset(vcpu, h)) {
+		zone_kill(z, "the host reset the guest");
+		vcpu->vmcb12_pa = 0; /* an ordinary guest from here on */
+		return false;
+	}
+	if (z->state != CL_ZONE_LIVE) {
+		show_shutdown(cpu);
+		return true;
+	}
+	if (vcpu->view_ncr3 != h->control.ncr3 || vcpu->host_asid != h->control.asid ||
+	    h->control.tlb_control)
+		drop_view(vcpu);
+	vcpu->view_ncr3 = h->control.ncr3;
+	vcpu->host_asid = h->control.asid;
+	exit_complete(vcpu, h);
+	irq_accept(vcpu, h);
+	load_live(cpu, vcpu);
+	return true;
+}
+
+void vcpu_begin(struct cpu *cpu, struct zone_vcpu *vcpu)
+{
+	load_live(cpu, vcpu);
+}
+
+void vcpu_run(struct cpu *cpu)
+{
+	struct zone_vcpu *vcpu = cpu->vcpu;
+	struct zone *z = vcpu->zone;
+	struct vmcb *v = vcpu->vmcb;
+
+	irq_prepare(vcpu);
+	vcpu->injected = v->control.event_inj;
+	if (epoch_stale(&z->epoch, &vcpu->seen) || cpu->last_zone != z->instance) {
+		v->control.tlb_control = TLB_FLUSH_ALL;
+		epoch_flushed(&z->epoch, &vcpu->seen);
+		cpu->last_zone = z->instance;
+	}
+	ASSERT(!epoch_stale(&z->epoch, &vcpu->seen));
+	cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu));
+	z->stats.exits++;
+	irq_taken(vcpu);
+	exit_handle(cpu, vcpu);
+}
+
+void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit)
+{
+	struct zone_vcpu *vcpu = cpu->vcpu;
+	struct vmcb *to = nested_vmcb12(cpu);
+
+	store_live(cpu, vcpu);
+	if (!to)
+		panic("the host's VMCB 0x%lx became a zone's page", cpu->nested.vmcb12_pa);
+	memset(cpu->gpr, 0, sizeof(cpu->gpr));
+	cpu->gpr[RDI] = exit->rdi;
+	vmcb_copy_vmrun_state(&to->save, &vcpu->face);
+	to->save.rax = exit->rax;
+	to->control.exit_code = exit->code;
+	to->control.exit_info1 = exit->info1;
+	to->control.exit_info2 = exit->info2;
+	to->control.exit_int_info = 0;
+	to->control.event_inj = 0;
+	to->control.tlb_control = 0;
+	to->control.int_state = 0;
+	to->control.int_ctl = (cpu->nested.vmcb12->control.int_ctl & ~(V_TPR_MASK | V_IRQ)) |
+			      (vcpu->vmcb->control.int_ctl & V_TPR_MASK);
+	to->control.next_rip = FACE_RIP + vcpu->pending_length;
+	to->control.insn_len = exit->insn_len;
+	memcpy(to->control.insn_bytes, exit->insn, sizeof(exit->insn));
+	vcpu->zone->stats.exits_reflected++;
+	uint32_t code = (uint32_t)exit->code;
+
+	cpu->counters.reflected[code == EXIT_NPF ? 0xa0 : code]++;
+	nested_to_host(cpu);
+}
+
+void vcpu_dead(struct cpu *cpu)
+{
+	/* The zone's registers are still live: drop them for the host's. */
+	fpu_load(cpu->fpu_host, cpu->xcr0_host);
+	show_shutdown(cpu);
+}
+
+static void *zone_page(const struct space *space, uint64_t gpa, bool write)
+{
+	struct zone *z = space->context;
+	uint64_t cbit = BIT64(zone_cbit());
+
+	if (!(gpa & cbit) || page_touch_private(z, gpa & ~cbit))
+		return NULL;
+	int64_t index = page_index(z, gpa & ~cbit);
+
+	return phys_to_virt((uint64_t)page_rec(z, (uint64_t)index)->pfn << PAGE_SHIFT);
+}
+
+void vcpu_space(struct zone_vcpu *vcpu, struct space *space)
+{
+	*space = (struct space){.save = &vcpu->vmcb->save,
+				.page = zone_page,
+				.context = vcpu->zone,
+				.addr_mask = BIT64(cpu_phys_bits()) - 1};
+}

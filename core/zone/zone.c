@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
+#include "cpu/msr.h"
+#include "evidence/entropy.h"
+#include "evidence/kdf.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "lib/string.h"
+#include "svm/fpu.h"
+#include "svm/frame.h"
+#include "zone/page.h"
+#include "zone/zone.h"
+
+static struct zone zones[ZONES_MAX];
+static uint64_t last_instance;
+static uint8_t master[KDF_KEY_SIZE]; /* fresh at each boot, never leaves the Core */
+
+unsigned zone_cbit(void)
+{
+	return cpu_phys_bits() - 1;
+}
+
+void zones_init(void)
+{
+	if (zone_cbit() < 39)
+		panic("%u physical address bits: the C-bit needs at least 40", cpu_phys_bits());
+	fpu_begin();
+	entropy_bytes(master, sizeof(master));
+	fpu_end();
+}
+
+static struct zone *free_slot(void)
+{
+	struct zone *oldest = NULL;
+
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		struct zone *z = &zones[i];
+
+		if (z->state == CL_ZONE_NONE)
+			return z;
+		if (z->state == CL_ZONE_DEAD && (!oldest || z->instance < oldest->instance))
+			oldest = z;
+	}
+	return oldest;
+}
+
+struct zone *zone_new(void)
+{
+	struct zone *z = free_slot();
+	uint8_t raw[KDF_KEY_SIZE];
+
+	if (!z)
+		return NULL;
+	memset(z, 0, sizeof(*z));
+	z->slot = (unsigned)(z - zones);
+	z->vcpu.zone = z;
+	z->key = page_alloc();
+	if (!z->key)
+		return NULL;
+	z->instance = ++last_instance;
+	fpu_begin();
+	kdf_zone_key(raw, master, z->instance);
+	page_key_setup(z->key, raw);
+	fpu_end();
+	secure_zero(raw, sizeof(raw));
+	return z;
+}
+
+/* Give back all memory; the identity, the counters and the reason stay. */
+static void release(struct zone *z)
+{
+	struct zone_vcpu *vcpu = &z->vcpu;
+
+	if (z->recs)
+		page_release_all(z);
+	if (vcpu->view.root) {
+		/* Private side first out of the view: it is freed once, below. */
+		vcpu->view.root[1u << (zone_cbit() - 39)] = 0;
+		npt_free(&vcpu->view, frame_uncount_shadow);
+	}
+	npt_free(&z->npt, NULL);
+	if (z->recs) {
+		for (uint64_t i = 0; i < z->nr_pages; i += RECS_PER_PAGE)
+			page_free(z->recs[i / RECS_PER_PAGE]);
+	}
+	pages_free(z->recs, z->recs_pages);
+	pages_free(z->open_list, z->open_list_pages);
+	page_free(vcpu->vmcb);
+	page_free(vcpu->fpu);
+	if (z->key) {
+		page_key_wipe(z->key);
+		page_free(z->key);
+	}
+	z->recs = NULL;
+	z->open_list = NULL;
+	z->key = NULL;
+	z->nr_open = 0;
+	z->stats.open_pages = z->stats.sealed_pages = 0;
+	z->stats.surrendered_pages = z->stats.shared_pages = 0;
+	uint64_t pa = vcpu->vmcb12_pa;
+
+	memset(vcpu, 0, sizeof(*vcpu));
+	vcpu->zone = z;
+	vcpu->vmcb12_pa = pa; /* a VMRUN of it must still find out that the zone is dead */
+}
+
+void zone_discard(struct zone *z)
+{
+	release(z);
+	memset(z, 0, sizeof(*z));
+}
+
+void zone_kill(struct zone *z, const char *fmt, ...)
+{
+	va_list args;
+
+	ASSERT(z->state == CL_ZONE_LIVE);
+	va_start(args, fmt);
+	format_v(z->reason, sizeof(z->reason), fmt, args);
+	va_end(args);
+	z->state = CL_ZONE_DEAD;
+	release(z);
+	log_info("zone %lu ended: %s", z->instance, z->reason);
+}
+
+struct zone *zone_by_slot(unsigned slot)
+{
+	ASSERT(slot < ZONES_MAX);
+	return &zones[slot];
+}
+
+struct zone *zone_by_vmcb12(uint64_t pa)
+{
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		if (zones[i].state != CL_ZONE_NONE && zones[i].vcpu.vmcb12_pa == pa)
+			return &zones[i];
+	}
+	return NULL;
+}
+
+struct zone *zone_by_instance(uint64_t instance)
+{
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		if (zones[i].state != CL_ZONE_NONE && zones[i].instance == instance)
+			return &zones[i];
+	}
+	return NULL;
+}
+
+struct zone *zone_by_handle(uint64_t handle)
+{
+	struct zone *found = NULL;
+
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		struct zone *z = &zones[i];
+
+		if (z->state != CL_ZONE_NONE && z->handle == handle &&
+		    (!found || z->instance > found->instance))
+			found = z;
+	}
+	return found;
+}
+
+struct zone *zone_after(uint64_t instance)
+{
+	struct zone *found = NULL;
+
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		struct zone *z = &zones[i];
+
+		if (z->state != CL_ZONE_NONE && z->instance > instance &&
+		    (!found || z->instance < found->instance))
+			found = z;
+	}
+	return found;
+}
+
+void zones_each(void (*f)(struct zone *z))
+{
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		if (zones[i].state == CL_ZONE_LIVE)
+			f(&zones[i]);
+	}
+}
+
+unsigned zones_live(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ZONES_MAX; i++)
+		n += zones[i].state == CL_ZONE_LIVE;
+	return n;
+}
+
+/* Straight to memory: nothing is relied on that a failure of the Core may have broken. */
+static void scrub(struct zone *z)
+{
+	for (uint32_t i = 0; i < z->nr_open; i++) {
+		const struct page_rec *rec = page_rec(z, z->open_list[i]);
+
+		if (rec)
+			secure_zero(phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), PAGE_SIZE);
+	}
+	if (z->key)
+		secure_zero(z->key, sizeof(*z->key));
+	if (z->vcpu.fpu)
+		secure_zero(z->vcpu.fpu, PAGE_SIZE);
+	if (z->vcpu.vmcb)
+		secure_zero(z->vcpu.vmcb, PAGE_SIZE);
+}
+
+void zones_scrub(void)
+{
+	zones_each(scrub);
+	secure_zero(master, sizeof(master));
+}

@@ -1,0 +1,22 @@
+# From a fresh machine to a result: set-up, tests, demo.
+
+#: make setup          install the Debian packages that building and running need (root or sudo)
+.PHONY: setup
+setup:
+	$(Q)scripts/setup
+
+# Each step is a make of its own: what is built decides what the next one sees.
+JOBS := $(shell nproc)
+
+#: make test           everything: set-up, build, unit, host and node tests
+.PHONY: test
+test: setup
+	$(Q)scripts/test
+
+#: make demo           the whole story on one screen: a Redis that its host's root cannot read
+.PHONY: demo
+demo: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
+	$(Q)demo/run

@@ -1,0 +1,7 @@
+# The Core's end of the zone report, with this machine's RDRAND; OpenSSL and libcbor as oracles.
+EVIDENCE_core := $(addprefix core/evidence/,cbor.c entropy.c entropy_hw.c kdf.c measure.c report.c \
+		   report_key.c)
+
+UNIT += evidence
+evidence_src := tests/unit/evidence.c $(EVIDENCE_core)
+evidence_libs := -l:libbearssl.a -lcrypto -lcbor

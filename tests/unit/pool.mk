@@ -1,0 +1,2 @@
+UNIT += pool
+pool_src := tests/unit/pool.c core/lib/pool.c

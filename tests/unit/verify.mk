@@ -1,0 +1,9 @@
+# The verifier against the Core's real reports, and against forged ones that are rightly signed.
+VERIFY_test := $(addprefix verify/,cbor_in.c es256.c json.c parse.c print.c verify.c version.c)
+
+UNIT += verify
+verify_src := tests/unit/verify.c tests/unit/verify_forge.c $(VERIFY_test) $(EVIDENCE_core)
+verify_flags := -Iverify
+verify_libs := -l:libbearssl.a -lcrypto -ljansson
+
+$(BUILD)/unit/verify: $(wildcard verify/*.h)

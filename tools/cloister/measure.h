@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An image's launch digest, for verbs that compare it. */
+#ifndef CLOISTER_CLI_MEASURE_H
+#define CLOISTER_CLI_MEASURE_H
+
+#include <stdint.h>
+#include <cloister/launch.h>
+
+/* `memory` as given to --memory, or NULL. An exit code; says what is wrong. */
+int image_digest(const char *path, const char *memory, uint8_t digest[CL_DIGEST_SIZE]);
+
+#endif

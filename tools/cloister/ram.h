@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The zone's RAM on the host's side. */
+#ifndef CLOISTER_CLI_RAM_H
+#define CLOISTER_CLI_RAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ram {
+	int fd;	  /* memfd; -1: none */
+	int ring; /* io_uring that pins the pages; -1: none */
+	void *map;
+	size_t bytes;
+};
+
+#define RAM_NONE {.fd = -1, .ring = -1}
+
+/*
+ * Make a memfd of this size. With `lock`, all of it is present, locked (never swapped) and pinned
+ * (never moved); *warn is then NULL or says why it could not be pinned. 0 or negative errno.
+ */
+int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn);
+void ram_release(struct ram *ram);
+
+/* Bytes that the host can give to new programs now (MemAvailable, proc(5)). 0: unknown. */
+uint64_t ram_available(void);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting, watching and reaping.
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cleanup.h"
+#include "core.h"
+#include "report.h"
+#include "run.h"
+#include "say.h"
+
+#define NOBODY		 65534u
+#define READY_POLL_MS	 100
+#define SERVICE_RESTARTS 8u
+
+static void wanted_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
+void run_block_signals(void)
+{
+	sigset_t set;
+	wanted_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+// For good: no capability is left or can come back. The bounding set goes as long as there is
+// CAP_SETPCAP; leaving uid 0 clears the other sets (capabilities(7)).
+static int drop_rights(uint32_t uid, uint32_t gid)
+{
+	const struct rlimit no_core = {0, 0};
+	const struct rlimit files = {1024, 65536}; // what servers expect to be able to raise
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+			return -errno;
+	if (setrlimit(RLIMIT_CORE, &no_core) || setrlimit(RLIMIT_NOFILE, &files) ||
+	    setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+pid_t run_workload(struct workload *workload, uint32_t uid, uint32_t gid)
+{
+	sigset_t none;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int error = null < 0 || dup2(null, STDIN_FILENO) < 0 ? -errno : drop_rights(uid, gid);
+	if (!error) {
+		close_range(STDERR_FILENO + 1, ~0u, 0);
+		execve(workload->argv[0], workload->argv, workload->env);
+		error = -errno;
+	}
+	say("%s: %s", workload->argv[0], strerror(-error));
+	_exit(127);
+}
+
+// The service needs the call port and its listener, and nothing else. Leave to use the port stays
+// with the process when its capabilities go (ioperm(2)).
+pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE])
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	int error = core_open();
+	if (!error)
+		error = drop_rights(NOBODY, NOBODY);
+	if (!error) {
+		report_serve(listener, spki);
+		error = -errno;
+	}
+	say("report service: %s", strerror(-error));
+	_exit(1);
+}
+
+// Is anything listening there? Looked up rather than tried: a connection that says nothing would be
+// an error in the workload's log. Lines of /proc/net/tcp (proc(5)): "sl: local:port remote:port
+// state …", state 0A is TCP_LISTEN.
+static int listening(const char *table, uint16_t port)
+{
+	char line[256];
+	cleanup_fclose FILE *file = fopen(table, "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned local_port, state;
+		if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local_port, &state) ==
+			    2 &&
+		    local_port == port && state == TCP_LISTEN)
+			return 1;
+	}
+	return 0;
+}
+
+static int accepts(uint16_t port)
+{
+	return listening("/proc/net/tcp", port) || listening("/proc/net/tcp6", port);
+}
+
+static uint32_t shell_status(int status)
+{
+	return (uint32_t)(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+uint32_t run_supervise(pid_t workload, uint16_t port, pid_t service, int listener,
+		       const uint8_t spki[CL_REPORT_SPKI_SIZE])
+{
+	const struct timespec interval = {0, READY_POLL_MS * 1000000L};
+	unsigned restarts = 0;
+	int ready = 0;
+	sigset_t set;
+
+	wanted_signals(&set);
+	for (;;) {
+		int status;
+		pid_t pid;
+
+		if (!ready && accepts(port)) {
+			ready = 1;
+			say("ready");
+		}
+		// Once ready there is nothing to poll for: an idle zone must be able to sleep.
+		int signal = ready ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &interval);
+		if (signal == SIGTERM || signal == SIGINT)
+			kill(workload, SIGTERM);
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (pid == workload)
+				return shell_status(status);
+			if (pid != service || restarts++ == SERVICE_RESTARTS)
+				continue;
+			say("report service ended with status %u, starting it again",
+			    shell_status(status));
+			service = run_report_service(listener, spki);
+		}
+	}
+}

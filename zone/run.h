@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes of the zone. */
+#ifndef CLOISTER_ZONE_RUN_H
+#define CLOISTER_ZONE_RUN_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <cloister/report.h>
+#include "workload.h"
+
+/* Both return a process id or a negative errno. */
+pid_t run_workload(struct workload *workload, uint32_t uid, uint32_t gid);
+pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE]);
+
+/* Block the signals that run_supervise() waits for. Before the first run_*(). */
+void run_block_signals(void);
+
+/*
+ * Say when the workload is ready, reap, forward SIGTERM and SIGINT, keep the report service
+ * running. Returns the workload's status as a shell would give it, once it has ended.
+ */
+uint32_t run_supervise(pid_t workload, uint16_t port, pid_t service, int listener,
+		       const uint8_t spki[CL_REPORT_SPKI_SIZE]);
+
+#endif
