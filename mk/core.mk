@@ -10,7 +10,7 @@ CORE_BASE_FLAGS := $(STRICT) -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -
 # Vector registers belong to the host and its guests: only the page cipher may use them.
 CORE_FLAGS := $(CORE_BASE_FLAGS) -O2 -mgeneral-regs-only
 CORE_CIPHER_FLAGS := $(CORE_BASE_FLAGS) -O3
-CORE_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,core/core.lds -Wl,--build-id=none \
+CORE_LDFLAGS := -nostdlib -static -Wl,-T,core/core.lds -Wl,--build-id=none \
 	-Wl,-z,noexecstack -Wl,--orphan-handling=error -Wl,--fatal-warnings
 
 all: core

@@ -21,7 +21,7 @@ $(ATTACK_BINS): $(BUILD)/bin/cl-%: tools/attack/%.c $(SEARCH_COMMON) $(ATTACK_CO
 	$(call say,CC,$@)
 	$(SEARCH_BUILD)
 
-#: make host-test      the attack programs against processes of the build machine
+#: make host-test      tests/host: programs against processes of the build machine
 .PHONY: host-test
 host-test: search
-	$(Q)tests/host/run
+	$(Q)scripts/run-host

@@ -39,7 +39,7 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
 
 # The whole way from bytes to verdict, with what libFuzzer can reach of it.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 30
 FUZZ_CFLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -Iinclude -Iverify -Icore \
 	       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
@@ -55,7 +55,7 @@ $(BUILD)/fuzz/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
 
-#: make fuzz-report    fuzz the report parser for FUZZ_SECONDS (60)
+#: make fuzz-report    fuzz the report parser for FUZZ_SECONDS (30)
 .PHONY: fuzz-report
 fuzz-report: $(BUILD)/fuzz/report_fuzz $(BUILD)/fuzz/report_seed
 	$(Q)mkdir -p $(BUILD)/fuzz/report_corpus $(BUILD)/fuzz/report_crashes

@@ -192,7 +192,7 @@ static void check_iommu(struct cl_verdict_result *r)
 {
 	if (strcmp(r->report.iommu, "none") == 0)
 		add(r, "iommu", CL_CHECK_WARN,
-		    "no IOMMU: a device that does DMA can read and write the zone's open pages");
+		    "no IOMMU: a device that does DMA can reach all memory, the Core's too");
 	else
 		add(r, "iommu", CL_CHECK_FAIL, "IOMMU: %s, which this verifier does not know",
 		    r->report.iommu);
@@ -224,7 +224,7 @@ static void check_claims(struct cl_verdict_result *r, const struct cl_policy *p)
 	check_tls_key(r, p);
 	check_debug(r);
 	check_policy_bits(r);
-	check_range(r, "vcpus", "vCPUs", report->vcpus, p->vcpus_min, p->vcpus_max, true);
+	check_range(r, "vcpus", "vCPU(s)", report->vcpus, p->vcpus_min, p->vcpus_max, true);
 	check_range(r, "memory", "bytes of memory", report->memory_bytes, p->memory_bytes_min,
 		    p->memory_bytes_max, true);
 	check_range(r, "window", "pages may be open at a time", report->window_pages, 0,

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BENCH_PAGE	4096u
-#define BENCH_KEY_SIZE	32u
-#define BENCH_TAG_SIZE	16u
+#define BENCH_PAGE	 4096u
+#define BENCH_KEY_SIZE	 32u
+#define BENCH_TAG_SIZE	 16u
 #define BENCH_NONCE_SIZE 12u
 
 struct contender {

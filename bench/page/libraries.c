@@ -93,8 +93,7 @@ static gcry_cipher_hd_t gcry;
 
 static bool gcry_start(const uint8_t key[BENCH_KEY_SIZE])
 {
-	return gcry_check_version(NULL) &&
-	       !gcry_control(GCRYCTL_DISABLE_SECMEM, 0) &&
+	return gcry_check_version(NULL) && !gcry_control(GCRYCTL_DISABLE_SECMEM, 0) &&
 	       !gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0) &&
 	       !gcry_cipher_open(&gcry, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0) &&
 	       !gcry_cipher_setkey(gcry, key, BENCH_KEY_SIZE);

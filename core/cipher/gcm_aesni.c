@@ -9,85 +9,31 @@
 
 typedef __m128i vec;
 
-INLINE vec v_zero(void)
-{
-	return _mm_setzero_si128();
-}
-
-INLINE vec v_load(const void *p)
-{
-	return _mm_loadu_si128(p);
-}
-
-INLINE void v_store(void *p, vec x)
-{
-	_mm_storeu_si128(p, x);
-}
-
-INLINE void v_store_block(void *p, vec x)
-{
-	v_store(p, x);
-}
-
-INLINE vec v_lanes(const void *p)
-{
-	return v_load(p);
-}
-
-INLINE vec v_xor(vec x, vec y)
-{
-	return _mm_xor_si128(x, y);
-}
-
-INLINE vec v_xor3(vec x, vec y, vec z)
-{
-	return v_xor(v_xor(x, y), z);
-}
-
-INLINE vec v_add32(vec x, vec y)
-{
-	return _mm_add_epi32(x, y);
-}
-
-INLINE vec v_bytes(vec x, vec order)
-{
-	return _mm_shuffle_epi8(x, order);
-}
-
-INLINE vec v_swap(vec x)
-{
-	return _mm_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2));
-}
-
-INLINE vec v_aesenc(vec x, vec key)
-{
-	return _mm_aesenc_si128(x, key);
-}
-
-INLINE vec v_aesenclast(vec x, vec key)
-{
-	return _mm_aesenclast_si128(x, key);
-}
-
+#define v_zero()	      _mm_setzero_si128()
+#define v_load(p)	      _mm_loadu_si128((const __m128i *)(p))
+#define v_store(p, x)	      _mm_storeu_si128((__m128i *)(p), x)
+#define v_store_block(p, x)   v_store(p, x)
+#define v_lanes(p)	      v_load(p)
+#define v_xor(x, y)	      _mm_xor_si128(x, y)
+#define v_xor3(x, y, z)	      v_xor(v_xor(x, y), z)
+#define v_add32(x, y)	      _mm_add_epi32(x, y)
+#define v_bytes(x, order)     _mm_shuffle_epi8(x, order)
+#define v_swap(x)	      _mm_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2))
+#define v_aesenc(x, key)      _mm_aesenc_si128(x, key)
+#define v_aesenclast(x, key)  _mm_aesenclast_si128(x, key)
 #define v_clmul(x, y, halves) _mm_clmulepi64_si128(x, y, halves)
+#define v_sum(x)	      (x)
 
-INLINE vec v_sum(vec x)
-{
-	return x;
-}
+#define ZERO(n)		      "pxor %%xmm" #n ", %%xmm" #n "\n\t"
+/* clang-format off */
+#define ZERO_0_15 \
+	ZERO(0) ZERO(1) ZERO(2) ZERO(3) ZERO(4) ZERO(5) ZERO(6) ZERO(7) \
+	ZERO(8) ZERO(9) ZERO(10) ZERO(11) ZERO(12) ZERO(13) ZERO(14) ZERO(15)
+/* clang-format on */
 
 INLINE void v_clear(void)
 {
-	__asm__ volatile("pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\t"
-			 "pxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3\n\t"
-			 "pxor %%xmm4, %%xmm4\n\tpxor %%xmm5, %%xmm5\n\t"
-			 "pxor %%xmm6, %%xmm6\n\tpxor %%xmm7, %%xmm7\n\t"
-			 "pxor %%xmm8, %%xmm8\n\tpxor %%xmm9, %%xmm9\n\t"
-			 "pxor %%xmm10, %%xmm10\n\tpxor %%xmm11, %%xmm11\n\t"
-			 "pxor %%xmm12, %%xmm12\n\tpxor %%xmm13, %%xmm13\n\t"
-			 "pxor %%xmm14, %%xmm14\n\tpxor %%xmm15, %%xmm15"
-			 ::
-			 : CLEARED_0_15);
+	__asm__ volatile(ZERO_0_15 ::: CLEARED_0_15);
 }
 
 #define PATH_RUN run_aesni
@@ -115,58 +61,46 @@ INLINE vec divide_by_x(vec h)
 {
 	const vec carry = _mm_srli_epi64(h, 63);
 	const vec out = _mm_sub_epi64(v_zero(), _mm_srli_si128(carry, 8));
-	const vec wrapped = _mm_set_epi64x((long long)(0xc2ull << 56), 1);
-	vec x = _mm_or_si128(_mm_slli_epi64(h, 1), _mm_slli_si128(carry, 8));
+	const vec wrapped = _mm_set_epi64x((long long)(C2), 1);
+	const vec shifted = _mm_or_si128(_mm_slli_epi64(h, 1), _mm_slli_si128(carry, 8));
 
-	return v_xor(x, _mm_and_si128(_mm_unpacklo_epi64(out, out), wrapped));
+	return v_xor(shifted, _mm_and_si128(_mm_unpacklo_epi64(out, out), wrapped));
 }
 
 /*
- * The key schedule (FIPS 197, section 5.2): w[i] = w[i-8] ^ f(w[i-1]); four words at a time, the
- * running XOR of the four old words, then f of the last word before them added to each.
+ * The key schedule (FIPS 197, section 5.2), four words at a time: w[i] = w[i-8] ^ w[i-1], where
+ * for every fourth word w[i-1] goes through SubWord, and for every eighth through RotWord and a
+ * round constant as well.
  */
-INLINE vec next_round_key(vec old, vec f)
+INLINE void expand_key(struct vector_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
 {
-	old = v_xor(old, _mm_slli_si128(old, 4));
-	old = v_xor(old, _mm_slli_si128(old, 8));
-	return v_xor(old, f);
-}
+	v_store(k->round[0], v_load(key));
+	v_store(k->round[1], v_load(key + 16));
+	for (size_t r = 2; r <= AES_ROUNDS; r++) {
+		vec w = v_load(k->round[r - 2]);
+		vec f = _mm_aeskeygenassist_si128(v_load(k->round[r - 1]), 0);
 
-/* f with and without rotation and round constant: words 3 and 2 of AESKEYGENASSIST's result. */
-#define EVEN_KEY(r, rcon)                                                                          \
-	v_store(k->round[r], next_round_key(v_load(k->round[(r)-2]),                               \
-					    _mm_shuffle_epi32(_mm_aeskeygenassist_si128(           \
-								      v_load(k->round[(r)-1]), rcon), \
-							      0xff)))
-#define ODD_KEY(r)                                                                                 \
-	v_store(k->round[r], next_round_key(v_load(k->round[(r)-2]),                               \
-					    _mm_shuffle_epi32(_mm_aeskeygenassist_si128(           \
-								      v_load(k->round[(r)-1]), 0),  \
-							      0xaa)))
+		/* Word 2 of f is SubWord of the last word, word 3 RotWord of that. */
+		if (r % 2)
+			f = _mm_shuffle_epi32(f, _MM_SHUFFLE(2, 2, 2, 2));
+		else
+			f = v_xor(_mm_shuffle_epi32(f, _MM_SHUFFLE(3, 3, 3, 3)),
+				  _mm_set1_epi32(1 << (r / 2 - 1)));
+		w = v_xor(w, _mm_slli_si128(w, 4));
+		w = v_xor(w, _mm_slli_si128(w, 8));
+		v_store(k->round[r], v_xor(w, f));
+	}
+}
 
 TARGET void vector_setup(struct page_key *page_key, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
 {
 	struct vector_key *k = (struct vector_key *)page_key;
 	vec power, fold, h;
 
-	v_store(k->round[0], v_load(key));
-	v_store(k->round[1], v_load(key + 16));
-	EVEN_KEY(2, 0x01);
-	ODD_KEY(3);
-	EVEN_KEY(4, 0x02);
-	ODD_KEY(5);
-	EVEN_KEY(6, 0x04);
-	ODD_KEY(7);
-	EVEN_KEY(8, 0x08);
-	ODD_KEY(9);
-	EVEN_KEY(10, 0x10);
-	ODD_KEY(11);
-	EVEN_KEY(12, 0x20);
-	ODD_KEY(13);
-	EVEN_KEY(14, 0x40);
-
-	h = power = divide_by_x(v_bytes(encrypt_block(k, v_zero()), v_load(byte_reversal)));
+	expand_key(k, key);
+	power = divide_by_x(v_bytes(encrypt_block(k, v_zero()), v_load(byte_reversal)));
 	fold = v_xor(power, v_swap(power));
+	h = power;
 	for (size_t i = GHASH_POWERS; i-- > 0;) {
 		v_store(k->power[i], h);
 		v_store(k->fold[i], v_xor(h, v_swap(h)));

@@ -9,66 +9,18 @@
 
 typedef __m256i vec;
 
-INLINE vec v_zero(void)
-{
-	return _mm256_setzero_si256();
-}
-
-INLINE vec v_load(const void *p)
-{
-	return _mm256_loadu_si256(p);
-}
-
-INLINE void v_store(void *p, vec x)
-{
-	_mm256_storeu_si256(p, x);
-}
-
-INLINE void v_store_block(void *p, vec x)
-{
-	_mm_storeu_si128(p, _mm256_castsi256_si128(x));
-}
-
-INLINE vec v_lanes(const void *p)
-{
-	return _mm256_broadcastsi128_si256(_mm_loadu_si128(p));
-}
-
-INLINE vec v_xor(vec x, vec y)
-{
-	return _mm256_xor_si256(x, y);
-}
-
-INLINE vec v_xor3(vec x, vec y, vec z)
-{
-	return v_xor(v_xor(x, y), z);
-}
-
-INLINE vec v_add32(vec x, vec y)
-{
-	return _mm256_add_epi32(x, y);
-}
-
-INLINE vec v_bytes(vec x, vec order)
-{
-	return _mm256_shuffle_epi8(x, order);
-}
-
-INLINE vec v_swap(vec x)
-{
-	return _mm256_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2));
-}
-
-INLINE vec v_aesenc(vec x, vec key)
-{
-	return _mm256_aesenc_epi128(x, key);
-}
-
-INLINE vec v_aesenclast(vec x, vec key)
-{
-	return _mm256_aesenclast_epi128(x, key);
-}
-
+#define v_zero()	      _mm256_setzero_si256()
+#define v_load(p)	      _mm256_loadu_si256((const __m256i *)(p))
+#define v_store(p, x)	      _mm256_storeu_si256((__m256i *)(p), x)
+#define v_store_block(p, x)   _mm_storeu_si128((__m128i *)(p), _mm256_castsi256_si128(x))
+#define v_lanes(p)	      _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(p)))
+#define v_xor(x, y)	      _mm256_xor_si256(x, y)
+#define v_xor3(x, y, z)	      v_xor(v_xor(x, y), z)
+#define v_add32(x, y)	      _mm256_add_epi32(x, y)
+#define v_bytes(x, order)     _mm256_shuffle_epi8(x, order)
+#define v_swap(x)	      _mm256_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2))
+#define v_aesenc(x, key)      _mm256_aesenc_epi128(x, key)
+#define v_aesenclast(x, key)  _mm256_aesenclast_epi128(x, key)
 #define v_clmul(x, y, halves) _mm256_clmulepi64_epi128(x, y, halves)
 
 INLINE vec v_sum(vec x)

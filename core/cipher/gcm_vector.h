@@ -40,7 +40,7 @@
 #define VEC_BYTES   (LANES * BLOCK_BYTES)
 #define GROUPS	    (PAGE_BYTES / GROUP_BYTES)
 
-_Static_assert(VECS * LANES < GHASH_POWERS && VECS < AES_ROUNDS, "powers and rounds suffice");
+_Static_assert(VECS *LANES < GHASH_POWERS && VECS < AES_ROUNDS, "powers and rounds suffice");
 
 /* State arrays must become registers: every loop over them is unrolled. */
 #ifdef __clang__
@@ -50,20 +50,17 @@ _Static_assert(VECS * LANES < GHASH_POWERS && VECS < AES_ROUNDS, "powers and rou
 #endif
 
 /* Constants, one copy for each lane of the widest vector. */
-#define EACH_LANE(...)                                                                             \
-	{                                                                                          \
-		{__VA_ARGS__}, {__VA_ARGS__}, {__VA_ARGS__}, {__VA_ARGS__}                         \
-	}
-#define CONSTANT __attribute__((aligned(64)))
+#define CONSTANT static const __attribute__((aligned(64)))
+#define REVERSED 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+#define C2	 0xc2ull << 56
 
-static const uint8_t byte_reversal[4][16] CONSTANT =
-	EACH_LANE(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-static const uint64_t reduction[4][2] CONSTANT = EACH_LANE(0xc2ull << 56, 0);
+CONSTANT uint8_t byte_reversal[4][16] = {{REVERSED}, {REVERSED}, {REVERSED}, {REVERSED}};
+CONSTANT uint64_t reduction[4][2] = {{C2}, {C2}, {C2}, {C2}};
 /* Counter blocks, byte-reversed: the counter is the lowest word. The page starts at J0 + 1. */
-static const uint32_t first_counter[4][4] CONSTANT = {{1}, {2}, {3}, {4}};
-static const uint32_t counter_step[4][4] CONSTANT = EACH_LANE(LANES);
+CONSTANT uint32_t first_counter[4][4] = {{1}, {2}, {3}, {4}};
+CONSTANT uint32_t counter_step[4][4] = {{LANES}, {LANES}, {LANES}, {LANES}};
 /* The block behind the ciphertext: AAD and ciphertext in bits, 64 each; byte-reversed. */
-static const uint64_t lengths[4][2] CONSTANT = {{PAGE_BYTES * 8, 0}};
+CONSTANT uint64_t lengths[4][2] = {{PAGE_BYTES * 8}};
 
 /* A sum of products, not yet reduced. */
 struct sum {
@@ -162,8 +159,10 @@ TARGET static void PATH_RUN(const struct page_key *page_key, const uint8_t j0[BL
 			sum_add_data(&tail, k, POWERS(true), end - GROUP_BYTES, i, y);
 		y = sum_reduce(&tail);
 	} else {
-		for (uint8_t *p = page; p < end; p += GROUP_BYTES)
-			y = group_run(k, p, &counter, true, p, POWERS(p + GROUP_BYTES == end), y);
+		for (uint8_t *p = page; p < end - GROUP_BYTES; p += GROUP_BYTES)
+			y = group_run(k, p, &counter, true, p, POWERS(false), y);
+		y = group_run(k, end - GROUP_BYTES, &counter, true, end - GROUP_BYTES, POWERS(true),
+			      y);
 	}
 	sum_add(&s, v_load(lengths), v_lanes(k->power[GHASH_POWERS - 1]),
 		v_lanes(k->fold[GHASH_POWERS - 1]));

@@ -36,10 +36,10 @@ static bool has(uint64_t value, uint64_t bits)
 /* Intel SDM vol. 1, "Detection of AVX-512 Foundation Instructions" and its neighbours. */
 static unsigned cpu_features(void)
 {
-	const uint32_t aesni = 1u << 25 | 1u << 9 | 1u << 1; /* 1.ECX: AES, SSSE3, PCLMULQDQ */
-	const uint32_t avx = 1u << 28 | 1u << 27;	     /* 1.ECX: AVX, OSXSAVE */
-	const uint32_t avx2 = 1u << 5;			     /* 7.EBX */
-	const uint32_t vaes = 1u << 10 | 1u << 9;	     /* 7.ECX: VPCLMULQDQ, VAES */
+	const uint32_t aesni = 1u << 25 | 1u << 9 | 1u << 1;	/* 1.ECX: AES, SSSE3, PCLMULQDQ */
+	const uint32_t avx = 1u << 28 | 1u << 27;		/* 1.ECX: AVX, OSXSAVE */
+	const uint32_t avx2 = 1u << 5;				/* 7.EBX */
+	const uint32_t vaes = 1u << 10 | 1u << 9;		/* 7.ECX: VPCLMULQDQ, VAES */
 	const uint32_t avx512 = 1u << 31 | 1u << 30 | 1u << 16; /* 7.EBX: VL, BW, F */
 	const uint64_t ymm = 0x6, zmm = 0xe6;			/* XCR0 */
 	const struct cpuid one = cpuid(1);
@@ -104,14 +104,15 @@ static void wipe(void *p, size_t size)
 	__asm__ volatile("" ::"r"(p) : "memory");
 }
 
-void page_key_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
-{
-	path->setup(k, key);
-}
-
 void page_key_wipe(struct page_key *k)
 {
 	wipe(k, sizeof(*k));
+}
+
+void page_key_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
+{
+	page_key_wipe(k);
+	path->setup(k, key);
 }
 
 static void store_be(uint8_t *p, uint64_t value, unsigned bytes)

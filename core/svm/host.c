@@ -16,8 +16,9 @@
 #include "zone/call.h"
 #include "zone/page.h"
 
-#define FW_CFG_FIRST 0x510
-#define FW_CFG_LAST  0x51b /* selector, data, and the DMA address that writes any memory */
+/* QEMU's fw_cfg: the address register of its DMA, which writes any memory. The rest only reads. */
+#define FW_CFG_DMA_FIRST 0x514
+#define FW_CFG_DMA_LAST	 0x51b
 #define PORT_E9	     0xe9
 
 struct epoch host_epoch;
@@ -31,7 +32,7 @@ static const struct {
 	uint16_t first, last;
 } blocked_ports[] = {
 	{PORT_E9, PORT_E9},
-	{FW_CFG_FIRST, FW_CFG_LAST},
+	{FW_CFG_DMA_FIRST, FW_CFG_DMA_LAST},
 	{CL_CALL_PORT, CL_CALL_PORT + 3},
 };
 
@@ -167,12 +168,12 @@ static void host_io(struct cpu *cpu)
 	struct vmcb *v = cpu->host_vmcb;
 	uint64_t info = v->control.exit_info1;
 
-	if (info & IOIO_STR) {
-		refused_total++;
-		host_exception(cpu, VEC_GP, true);
+	v->save.rip = v->control.exit_info2;
+	if (info & IOIO_STR) { /* as if each access had met a port where nothing is */
+		if (info & IOIO_REP)
+			cpu->gpr[RCX] = 0;
 		return;
 	}
-	v->save.rip = v->control.exit_info2;
 	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & IOIO_IN) && IOIO_SIZE(info) == 4) {
 		struct space space;
 

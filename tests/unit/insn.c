@@ -176,6 +176,19 @@ static void test_sizes(void **state)
 			assert_int_equal(decode(cases[i].hex, (enum insn_mode)mode).opsize,
 					 cases[i].opsize[mode]);
 	}
+	for (unsigned int op = 0; op < 4; op++) { /* IN, OUT: AL, then eAX */
+		static const char *const ports[] = {"e4 00", "e5 00", "e6 00", "e7 00"};
+
+		assert_int_equal(decode(ports[op], INSN_32).opsize, op & 1 ? 4 : 1);
+	}
+	assert_int_equal(decode("68 00 00 00 00", INSN_64).opsize, 8);
+	assert_int_equal(decode("6a 00", INSN_64).opsize, 8);
+	assert_int_equal(decode("ec", INSN_64).opsize, 1);
+	assert_int_equal(decode("ee", INSN_64).opsize, 1);
+	assert_int_equal(decode("ef", INSN_64).opsize, 4);
+	assert_int_equal(decode("66 ef", INSN_64).opsize, 2);
+	assert_int_equal(decode("6c", INSN_64).opsize, 1);
+	assert_int_equal(decode("48 6f", INSN_64).opsize, 4);
 	assert_int_equal(decode("48 ff 00", INSN_64).opsize, 8);
 	assert_int_equal(decode("48 ed", INSN_64).opsize, 4);
 	assert_int_equal(decode("48 cf", INSN_64).opsize, 8);
@@ -258,9 +271,11 @@ static void test_refused(void **state)
 		"0f 79 c0",    "0f b9 c0",    "0f ff c0",
 		"0f 00 30",    "0f 01 28",    "0f 01 c1",
 		"0f 01 c2",    "0f 01 cc",    "0f 01 d4",
-		"0f ba 18 00", "0f c7 00",    "0f 71 10 00",
-		"8d c0",       "0f b2 c0",    "62 f1 7c 48",
-		"c5 f8 77",    "c4 e2 79 18", "8f e8 78 c2",
+		"0f 01 ce",    "0f 01 d5",    "0f 01 d6",
+		"0f 72 c8",    "0f 73 c0",    "0f ba 18 00",
+		"0f c7 00",    "0f 71 10 00", "8d c0",
+		"0f b2 c0",    "62 f1 7c 48", "c5 f8 77",
+		"c4 e2 79 18", "8f e8 78 c2",
 	};
 	static const char *const not_in_64[] = {
 		"06",

@@ -255,7 +255,7 @@ static bool not_supported(unsigned int opcode, uint8_t modrm)
 	case 0x0c7:
 		return modrm == 0xf8;
 	case 0x101: /* VMX, SGX, CET, SNP … */
-		return modrm >= 0xc0 || reg == 5;
+		return reg == 5 || (modrm >= 0xc0 && reg != 3 && reg != 4 && reg != 6);
 	case 0x10d: /* PREFETCH of a register */
 		return modrm >= 0xc0;
 	case 0x1c7: /* VMX, SENDUIPI */
@@ -387,7 +387,8 @@ static bool same_move(const struct trial *t, const struct mmio_op *op, const cs_
 /* Integer instructions whose memory operand, or else first register, has the operand size. */
 static bool has_opsize(const struct insn *in)
 {
-	static const uint8_t map1[] = {0xa3, 0xab, 0xb3, 0xbb, 0xba, 0xaf, 0xb0, 0xb1, 0xc0, 0xc1};
+	static const uint8_t map1[] = {0xa3, 0xab, 0xaf, 0xb0, 0xb1, 0xb3,
+				       0xba, 0xbb, 0xbc, 0xbd, 0xc0, 0xc1};
 	uint8_t op = in->opcode;
 
 	if (in->opcode_map == 1)

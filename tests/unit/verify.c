@@ -657,7 +657,7 @@ static void beyond_limits(void **state)
 	setup(state);
 	policy.vcpus_min = policy.vcpus_max = 2;
 	verdict_on(report, report_size);
-	expect_only_failure("vcpus", "1 vCPUs, less than");
+	expect_only_failure("vcpus", "1 vCPU(s), less than");
 	setup(state);
 	policy.core_version_min = "0.1.1";
 	verdict_on(report, report_size);
@@ -681,7 +681,7 @@ static void bad_claims_rightly_signed(void **state)
 	expect_forged_failure(&f, "policy", "unknown bits: 0x8000000000000000");
 	forge_default(&f, data, digest);
 	forge_claim(&f, -70003)->number = 0;
-	expect_forged_failure(&f, "vcpus", "0 vCPUs makes no sense");
+	expect_forged_failure(&f, "vcpus", "0 vCPU(s) makes no sense");
 	forge_default(&f, data, digest);
 	forge_claim(&f, -70004)->number = 0;
 	expect_forged_failure(&f, "memory", "makes no sense");

@@ -217,7 +217,7 @@ static void moves_keep_contents(void **state)
 	assert_non_null(ram);
 	assert_non_null(contents);
 	srand(1);
-	for (unsigned round = 0; round < 400; round++) {
+	for (unsigned round = 0; round < 150; round++) {
 		uint64_t total = 0, gpa = LOADER.end;
 		good(state);
 		desc.nr_segs = 1 + (uint32_t)rand() % CL_LAUNCH_SEGS_MAX;
@@ -248,7 +248,7 @@ static void moves_keep_contents(void **state)
 		}
 		accepted++;
 	}
-	assert_int_equal(accepted, 400);
+	assert_int_equal(accepted, 150);
 	free(ram);
 	free(contents);
 }
@@ -257,7 +257,7 @@ static void moves_keep_contents(void **state)
 static void hostile_descriptors(void **state)
 {
 	srand(2);
-	for (unsigned round = 0; round < 200000; round++) {
+	for (unsigned round = 0; round < 50000; round++) {
 		good(state);
 		for (unsigned n = 1 + (unsigned)rand() % 4; n > 0; n--) {
 			uint8_t *bytes = (uint8_t *)&desc;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cleanup.h"
 #include "maps.h"
+#include <cloister/launch.h>
 
 static bool parse(const char *line, struct mapping *m)
 {
@@ -101,14 +102,12 @@ uint64_t maps_ram_offset(const struct maps *m, const struct mapping *map)
 
 uint64_t ram_low_bytes(uint64_t ram_bytes)
 {
-	if (ram_bytes >= 0xb0000000)
-		return 0x80000000;
-	return ram_bytes;
+	return ram_bytes < CL_ZONE_LOW_RAM_END ? ram_bytes : CL_ZONE_LOW_RAM_END;
 }
 
 uint64_t ram_offset_to_gpa(uint64_t ram_bytes, uint64_t offset)
 {
 	uint64_t low = ram_low_bytes(ram_bytes);
 
-	return offset < low ? offset : offset - low + (1ull << 32);
+	return offset < low ? offset : offset - low + CL_ZONE_HIGH_RAM;
 }

@@ -33,8 +33,8 @@ void maps_free(struct maps *m);
 /* Offset in RAM of a mapping's first byte. */
 uint64_t maps_ram_offset(const struct maps *m, const struct mapping *map);
 /*
- * QEMU's machine type q35 (hw/i386/pc_q35.c) puts RAM below 4 GiB up to 0x80000000, or up to
- * 0xb0000000 if all of it fits there, and the rest at 4 GiB.
+ * `cloister run` has QEMU split a guest's RAM at CL_ZONE_LOW_RAM_END whatever its size
+ * (max-ram-below-4g); the rest stands at CL_ZONE_HIGH_RAM.
  */
 uint64_t ram_low_bytes(uint64_t ram_bytes);
 uint64_t ram_offset_to_gpa(uint64_t ram_bytes, uint64_t offset);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <cloister/launch.h>
 #include "cleanup.h"
 #include "maps.h"
 
@@ -93,8 +94,8 @@ static int gpa_to_offset(const struct poke *p, uint64_t gpa, uint64_t *offset)
 {
 	uint64_t low = ram_low_bytes(p->maps.ram_bytes);
 
-	*offset = gpa < low ? gpa : gpa - (1ull << 32) + low;
-	return gpa >= low && gpa < 1ull << 32 ? -EINVAL : 0;
+	*offset = gpa < low ? gpa : gpa - CL_ZONE_HIGH_RAM + low;
+	return gpa >= low && gpa < CL_ZONE_HIGH_RAM ? -EINVAL : 0;
 }
 
 /* Look through the page map for a frame (Documentation/admin-guide/mm/pagemap.rst). */

@@ -38,8 +38,10 @@ static int check_kvm(const struct run *run)
 		return EXIT_OK;
 	cleanup_close int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
-		return fail(EXIT_KVM, "/dev/kvm: %s; load kvm-amd, or ask for membership in its "
-				      "group", strerror(errno));
+		return fail(EXIT_KVM,
+			    "/dev/kvm: %s; load kvm-amd, or ask for membership in its "
+			    "group",
+			    strerror(errno));
 	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		return fail(EXIT_KVM, "/dev/kvm: not the KVM interface that is known; check what "
 				      "is loaded");
@@ -122,10 +124,11 @@ static int check_ports(const struct run *run)
 
 	for (uint32_t i = 0; !code && i < run->opt.nr_publish; i++) {
 		for (uint32_t j = 0; j < i; j++)
-			if (p[i].host_port == p[j].host_port &&
-			    !strcmp(p[i].address, p[j].address))
-				return fail(EXIT_PORT, "--publish: port %u given twice; choose "
-						       "another", p[i].host_port);
+			if (p[i].host_port == p[j].host_port && !strcmp(p[i].address, p[j].address))
+				return fail(EXIT_PORT,
+					    "--publish: port %u given twice; choose "
+					    "another",
+					    p[i].host_port);
 		code = check_port(&p[i]);
 	}
 	return code;
@@ -156,8 +159,10 @@ static int check_programs(struct run *run)
 	const char *dir = getenv("CLOISTER_LIBDIR");
 
 	if (!find_program(run->opt.qemu, run->qemu))
-		return fail(EXIT_PROGRAM, "%s: not found; install QEMU (Debian: qemu-system-x86), "
-					  "or give --qemu", run->opt.qemu);
+		return fail(EXIT_PROGRAM,
+			    "%s: not found; install QEMU (Debian: qemu-system-x86), "
+			    "or give --qemu",
+			    run->opt.qemu);
 	if (run->opt.plain)
 		return EXIT_OK;
 	if (run->opt.loader)
@@ -165,8 +170,10 @@ static int check_programs(struct run *run)
 	else
 		snprintf(loader, sizeof(loader), "%s/" LOADER_NAME, dir ? dir : LOADER_DIR);
 	if (!realpath(loader, run->loader) || access(run->loader, R_OK))
-		return fail(EXIT_PROGRAM, "%s: the zone loader is missing; install it, or give "
-					  "--loader", loader);
+		return fail(EXIT_PROGRAM,
+			    "%s: the zone loader is missing; install it, or give "
+			    "--loader",
+			    loader);
 	return EXIT_OK;
 }
 
@@ -183,8 +190,10 @@ static int check_name(struct run *run)
 
 	if (name[0]) {
 		if (name_taken(name))
-			return fail(EXIT_NAME, "%s: a zone of this name is running; stop it, or "
-					       "give another --name", name);
+			return fail(EXIT_NAME,
+				    "%s: a zone of this name is running; stop it, or "
+				    "give another --name",
+				    name);
 		return EXIT_OK;
 	}
 	name_from_path(run->image, base);

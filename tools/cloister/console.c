@@ -84,8 +84,8 @@ void log_tail(const char *path, const char *label)
 
 	if (fd < 0 || fstat(fd, &st))
 		return;
-	ssize_t n = pread(fd, text, TAIL_BYTES,
-			  st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
+	ssize_t n =
+		pread(fd, text, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
 	if (n <= 0)
 		return;
 	text[n] = '\0';

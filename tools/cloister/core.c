@@ -2,6 +2,7 @@
 // `cloister core`: the Core's own words.
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "cleanup.h"
@@ -82,7 +83,8 @@ static int core_verb_trace(const char *kinds)
 	static const struct {
 		const char *name;
 		uint32_t bit;
-	} known[] = {{"exits", CL_TRACE_EXITS}, {"pages", CL_TRACE_PAGES}, {"calls", CL_TRACE_CALLS}};
+	} known[] = {
+		{"exits", CL_TRACE_EXITS}, {"pages", CL_TRACE_PAGES}, {"calls", CL_TRACE_CALLS}};
 	uint32_t mask = 0;
 
 	for (const char *kind = kinds; strcmp(kinds, "off");) {

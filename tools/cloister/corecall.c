@@ -81,8 +81,9 @@ int core_fail(int rc)
 		return fail(EXIT_CORE, "the Core: nothing answers beneath this host; boot the host "
 				       "under the Core, or use --plain for an ordinary guest");
 	case -EPERM:
-		return fail(EXIT_ROOT, "the Core: no right to call it; run as root (kernel lockdown "
-				       "forbids it even so)");
+		return fail(EXIT_ROOT,
+			    "the Core: no right to call it; run as root (kernel lockdown "
+			    "forbids it even so)");
 	case -EPROTO:
 		return fail(EXIT_CORE, "the Core: it speaks another version of the interface; "
 				       "install the cloister that was built with it");

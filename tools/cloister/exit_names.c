@@ -8,13 +8,14 @@
 #define NPF_SLOT    0xa0u // where the Core counts code 0x400
 
 static const char *const named[] = {
-	"INTR",	 "NMI",	     "SMI",	"INIT",	  "VINTR",  "CR0_SEL_WRITE", "IDTR_READ",
-	"GDTR_READ", "LDTR_READ", "TR_READ", "IDTR_WRITE", "GDTR_WRITE", "LDTR_WRITE", "TR_WRITE",
-	"RDTSC", "RDPMC",    "PUSHF",	"POPF",	  "CPUID",  "RSM",	     "IRET",
-	"SWINT", "INVD",     "PAUSE",	"HLT",	  "INVLPG", "INVLPGA",	     "IOIO",
-	"MSR",	 "TASK_SWITCH", "FERR_FREEZE", "SHUTDOWN", "VMRUN", "VMMCALL", "VMLOAD",
-	"VMSAVE", "STGI",    "CLGI",	"SKINIT", "RDTSCP", "ICEBP",	     "WBINVD",
-	"MONITOR", "MWAIT",  "MWAIT_ARMED", "XSETBV", "RDPRU", "EFER_WRITE_TRAP",
+	"INTR",	       "NMI",	    "SMI",	   "INIT",    "VINTR",	    "CR0_SEL_WRITE",
+	"IDTR_READ",   "GDTR_READ", "LDTR_READ",   "TR_READ", "IDTR_WRITE", "GDTR_WRITE",
+	"LDTR_WRITE",  "TR_WRITE",  "RDTSC",	   "RDPMC",   "PUSHF",	    "POPF",
+	"CPUID",       "RSM",	    "IRET",	   "SWINT",   "INVD",	    "PAUSE",
+	"HLT",	       "INVLPG",    "INVLPGA",	   "IOIO",    "MSR",	    "TASK_SWITCH",
+	"FERR_FREEZE", "SHUTDOWN",  "VMRUN",	   "VMMCALL", "VMLOAD",	    "VMSAVE",
+	"STGI",	       "CLGI",	    "SKINIT",	   "RDTSCP",  "ICEBP",	    "WBINVD",
+	"MONITOR",     "MWAIT",	    "MWAIT_ARMED", "XSETBV",  "RDPRU",	    "EFER_WRITE_TRAP",
 };
 
 void exit_name(uint32_t code, char name[EXIT_NAME_MAX])

@@ -49,14 +49,12 @@ static void print_json(const struct zone_image *img, const char *digest)
 						(json_int_t)p->gpa, "size", (json_int_t)p->bytes,
 						"sha384", part_hex));
 	}
-	cleanup_json json_t *json =
-		json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:I,s:s,s:o}", "digest", digest, "version",
-			  (int)launch.desc.version, "memory_bytes",
-			  (json_int_t)launch.desc.memory_bytes, "vcpus", (int)launch.desc.vcpus,
-			  "policy", (json_int_t)launch.desc.policy, "entry_rip",
-			  (json_int_t)launch.desc.entry_rip, "entry_rsi",
-			  (json_int_t)launch.desc.entry_rsi, "cmdline", img->cmdline, "segments",
-			  segments);
+	cleanup_json json_t *json = json_pack(
+		"{s:s,s:i,s:I,s:i,s:I,s:I,s:I,s:s,s:o}", "digest", digest, "version",
+		(int)launch.desc.version, "memory_bytes", (json_int_t)launch.desc.memory_bytes,
+		"vcpus", (int)launch.desc.vcpus, "policy", (json_int_t)launch.desc.policy,
+		"entry_rip", (json_int_t)launch.desc.entry_rip, "entry_rsi",
+		(json_int_t)launch.desc.entry_rsi, "cmdline", img->cmdline, "segments", segments);
 	json_dumpf(json, stdout, JSON_INDENT(2));
 	putchar('\n');
 }

@@ -25,7 +25,8 @@ enum exit_code {
 	EXIT_SIGNAL = 128, /* plus the signal's number */
 };
 
-/* "cloister: what: why; what to do next" to standard error, or to where messages go. Returns code. */
+/* "cloister: what: why; what to do next" to standard error, or to where messages go. Returns code.
+ */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same without an error: progress and warnings. Silent after message_quiet(). */

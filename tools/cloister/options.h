@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PUBLISH_MAX 16u
+#define PUBLISH_MAX	16u
 #define NAME_MAX_LENGTH 63u
 
 struct publish {

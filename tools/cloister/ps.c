@@ -27,7 +27,7 @@ static const char help[] =
 	"  --help  this text\n";
 
 struct row {
-	const struct state *st; /* NULL: unknown to us */
+	const struct state *st;		 /* NULL: unknown to us */
 	const struct cl_zone_info *info; /* NULL: unknown to the Core */
 };
 
@@ -130,7 +130,8 @@ static int list_ours(json_t *list, char **names, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (state_load(&st, names[i])) {
 			note("%s: remains of a start that was killed; `cloister stop %s` removes "
-			     "them", names[i], names[i]);
+			     "them",
+			     names[i], names[i]);
 			continue;
 		}
 		state_settle(&st);
@@ -169,8 +170,9 @@ static void list_unknown(json_t *list, char **names, size_t count)
 
 int verb_ps(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	cleanup_json json_t *list = NULL;
 	char **names;
 	size_t count;

@@ -34,23 +34,25 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 	add(args, "-machine");
 	// max-ram-below-4g: RAM is split at 2 GiB whatever its size, as the E820 map says.
 	// smm=off: nothing may hide in SMM, and the machine is in ACPI mode from the start.
-	add(args, "q35,accel=%s,memory-backend=ram,max-ram-below-4g=2G,smm=off,hpet=off,"
-		  "vmport=off,usb=off,sata=off,smbus=off,graphics=off,dump-guest-core=off,"
-		  "mem-merge=off",
+	add(args,
+	    "q35,accel=%s,memory-backend=ram,max-ram-below-4g=2G,smm=off,hpet=off,"
+	    "vmport=off,usb=off,sata=off,smbus=off,graphics=off,dump-guest-core=off,"
+	    "mem-merge=off",
 	    p->accel);
 	add(args, "-cpu");
 	// Physical addresses must stay below the C-bit, the highest of the CPU's (bit 39 or up).
 	if (!strcmp(p->accel, "kvm"))
 		add(args, "host,host-phys-bits-limit=39,svm=off");
 	else
-		add(args, "max,svm=off,la57=off");
+		add(args, "max,la57=off");
 	add(args, "-smp");
 	add(args, "1");
 	add(args, "-m");
 	add(args, "%" PRIu64 "M", p->memory >> 20);
 	add(args, "-object");
-	add(args, "memory-backend-file,id=ram,size=%" PRIu64 "M,mem-path=/proc/self/fd/%d,share=on,"
-		  "prealloc=off",
+	add(args,
+	    "memory-backend-file,id=ram,size=%" PRIu64 "M,mem-path=/proc/self/fd/%d,share=on,"
+	    "prealloc=off",
 	    p->memory >> 20, p->ram_fd);
 }
 
@@ -77,8 +79,9 @@ static void add_disk(struct qemu_args *args, const struct qemu_params *p, const 
 	add(args, "-add-fd");
 	add(args, "fd=%d,set=%d", fd, set);
 	add(args, "-blockdev");
-	add(args, "driver=raw,node-name=%s,read-only=on,file.driver=file,"
-		  "file.filename=/dev/fdset/%d,file.read-only=on",
+	add(args,
+	    "driver=raw,node-name=%s,read-only=on,file.driver=file,"
+	    "file.filename=/dev/fdset/%d,file.read-only=on",
 	    id, set);
 	add(args, "-device");
 	add(args, "virtio-blk-pci,drive=%s,addr=%d%s", id, set + 1, virtio);
@@ -88,7 +91,8 @@ static void add_devices(struct qemu_args *args, const struct qemu_params *p)
 {
 	// In a zone, devices reach only what the kernel bounces into shared pages: with
 	// iommu_platform Linux uses the DMA API for virtio (VIRTIO_F_ACCESS_PLATFORM).
-	const char *virtio = p->plain ? "" : ",iommu_platform=on,disable-legacy=on,disable-modern=off";
+	const char *virtio =
+		p->plain ? "" : ",iommu_platform=on,disable-legacy=on,disable-modern=off";
 
 	if (p->rootfs_fd >= 0) {
 		add_disk(args, p, "rootfs", p->rootfs_fd, 1, virtio);

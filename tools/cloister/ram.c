@@ -76,7 +76,8 @@ int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn)
 	ram->fd = memfd_create("cloister-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (ram->fd < 0)
 		return -errno;
-	int rc = ftruncate(ram->fd, (off_t)bytes) || fcntl(ram->fd, F_ADD_SEALS, SEALS) ? -errno : 0;
+	int rc =
+		ftruncate(ram->fd, (off_t)bytes) || fcntl(ram->fd, F_ADD_SEALS, SEALS) ? -errno : 0;
 	if (!rc && lock)
 		rc = lock_all(ram, warn);
 	if (rc)

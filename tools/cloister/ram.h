@@ -14,7 +14,10 @@ struct ram {
 	size_t bytes;
 };
 
-#define RAM_NONE {.fd = -1, .ring = -1}
+#define RAM_NONE                                                                                   \
+	{                                                                                          \
+		.fd = -1, .ring = -1                                                               \
+	}
 
 /*
  * Make a memfd of this size. With `lock`, all of it is present, locked (never swapped) and pinned

@@ -190,10 +190,9 @@ int run_report(const char *name, bool json)
 	if (state_load(&st, name))
 		return fail(EXIT_ERROR, "%s: its state has gone; see `cloister ps`", name);
 	if (json) {
-		cleanup_json json_t *result =
-			json_pack("{s:s,s:s,s:I,s:s}", "name", name, "mode",
-				  st.plain ? "plain" : "zone", "instance", (json_int_t)st.instance,
-				  "digest", st.digest);
+		cleanup_json json_t *result = json_pack(
+			"{s:s,s:s,s:I,s:s}", "name", name, "mode", st.plain ? "plain" : "zone",
+			"instance", (json_int_t)st.instance, "digest", st.digest);
 		json_dumpf(result, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (st.plain) {
@@ -229,7 +228,8 @@ static int wait_for_zone(struct run *run, int control, pid_t supervisor)
 			ssize_t n = recv(control, text, sizeof(text), 0);
 			if (n <= 0)
 				break;
-			if (n == sizeof(CONTROL_READY) && !memcmp(text, CONTROL_READY, sizeof(CONTROL_READY)))
+			if (n == sizeof(CONTROL_READY) &&
+			    !memcmp(text, CONTROL_READY, sizeof(CONTROL_READY)))
 				ready = true;
 			else
 				fwrite(text, 1, (size_t)n, stderr);

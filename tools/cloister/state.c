@@ -63,8 +63,8 @@ int state_lock(void)
 // Everything of ours in a zone's directory, then the directory.
 static void remove_files(const char *name)
 {
-	static const char *const files[] = {STATE_FILE, STATE_FILE ".new", CONSOLE_FILE,
-					    QEMU_LOG,	QMP_SOCKET};
+	static const char *const files[] = {STATE_FILE, STATE_FILE ".new", CONSOLE_FILE, QEMU_LOG,
+					    QMP_SOCKET};
 	char path[BASE_MAX + 256];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -128,20 +128,20 @@ json_t *state_json(const struct state *st)
 {
 	json_t *publish = json_array();
 	for (uint32_t i = 0; i < st->nr_publish; i++)
-		json_array_append_new(publish, json_pack("{s:s,s:i,s:i}", "address",
-							 st->publish[i].address, "host_port",
-							 (int)st->publish[i].host_port, "zone_port",
-							 (int)st->publish[i].zone_port));
-	return json_pack("{s:i,s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:s}",
-			 "version", 1, "name", st->name, "mode", st->plain ? "plain" : "zone",
-			 "phase", phase_name[st->phase], "supervisor",
-			 process_json(&st->supervisor), "qemu", process_json(&st->qemu), "ram_fd",
-			 st->ram_fd, "handle", json_hex(st->handle), "instance",
-			 (json_int_t)st->instance, "digest", st->digest, "image", st->image,
-			 "memory_bytes", (json_int_t)st->memory, "window_pages",
-			 (json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms,
-			 "publish", publish, "started", (json_int_t)st->started, "ended",
-			 (json_int_t)st->ended, "reason", st->reason);
+		json_array_append_new(publish,
+				      json_pack("{s:s,s:i,s:i}", "address", st->publish[i].address,
+						"host_port", (int)st->publish[i].host_port,
+						"zone_port", (int)st->publish[i].zone_port));
+	return json_pack(
+		"{s:i,s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:s}",
+		"version", 1, "name", st->name, "mode", st->plain ? "plain" : "zone", "phase",
+		phase_name[st->phase], "supervisor", process_json(&st->supervisor), "qemu",
+		process_json(&st->qemu), "ram_fd", st->ram_fd, "handle", json_hex(st->handle),
+		"instance", (json_int_t)st->instance, "digest", st->digest, "image", st->image,
+		"memory_bytes", (json_int_t)st->memory, "window_pages",
+		(json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms, "publish",
+		publish, "started", (json_int_t)st->started, "ended", (json_int_t)st->ended,
+		"reason", st->reason);
 }
 
 int state_save(const struct state *st)
@@ -177,7 +177,8 @@ static int load_publish(struct state *st, const json_t *list)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach (list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		struct publish *p = &st->publish[i];
 		if (i >= PUBLISH_MAX)
 			return -EINVAL;

@@ -30,8 +30,10 @@ static int stop_running(struct state *st)
 			return fail(EXIT_ERROR, "%s: no right to stop it; run as its owner",
 				    st->name);
 		if (!process_wait(supervisor, SUPERVISOR_MS))
-			return fail(EXIT_ERROR, "%s: its supervisor (process %d) does not end; kill "
-						"it and stop again", st->name, st->supervisor.pid);
+			return fail(EXIT_ERROR,
+				    "%s: its supervisor (process %d) does not end; kill "
+				    "it and stop again",
+				    st->name, st->supervisor.pid);
 	} else {
 		orphan_end(st, GRACE_MS);
 	}
@@ -68,8 +70,9 @@ static int stop_one(const char *name)
 
 int verb_stop(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"all", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"all", no_argument, NULL, 'a'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	bool all = false;
 	int id, code = EXIT_OK;
 

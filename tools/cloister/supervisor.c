@@ -110,8 +110,10 @@ static int make_state(struct supervisor *s)
 				    st->name);
 	int rc = state_create(st);
 	if (rc == -EEXIST)
-		return fail(EXIT_NAME, "%s: a zone of this name is running; stop it, or give "
-				       "another --name", st->name);
+		return fail(EXIT_NAME,
+			    "%s: a zone of this name is running; stop it, or give "
+			    "another --name",
+			    st->name);
 	if (rc)
 		return fail(EXIT_ERROR, "%s/%s: cannot be made: %s; check the directory",
 			    state_base(), st->name, strerror(-rc));
@@ -154,8 +156,9 @@ static int make_ram(struct supervisor *s)
 	int rc = ram_create(&s->ram, s->run->memory, !s->st.plain, &warn);
 
 	if (rc)
-		return fail(EXIT_MEMORY, "%s: cannot get and lock %" PRIu64 " MiB: %s; stop "
-					 "something, or give --memory",
+		return fail(EXIT_MEMORY,
+			    "%s: cannot get and lock %" PRIu64 " MiB: %s; stop "
+			    "something, or give --memory",
 			    s->st.name, s->run->memory >> 20, strerror(-rc));
 	if (warn)
 		note("%s: %s", s->st.name, warn);
@@ -273,8 +276,9 @@ static int look_zone(struct supervisor *s)
 	if (memcmp(info.digest, s->digest, sizeof(s->digest))) {
 		char measured[2 * CL_DIGEST_SIZE + 1];
 		hex(measured, info.digest, sizeof(info.digest));
-		return -fail(EXIT_DIGEST, "%s: the Core measured %s instead of %s; someone changed "
-					  "the launch image on its way",
+		return -fail(EXIT_DIGEST,
+			     "%s: the Core measured %s instead of %s; someone changed "
+			     "the launch image on its way",
 			     s->st.name, measured, s->st.digest);
 	}
 	return 1;
@@ -308,8 +312,10 @@ static int wait_until_up(struct supervisor *s)
 		if (waited >= limit) {
 			log_tail(s->console_path, "console");
 			log_tail(s->qemu_log, "qemu");
-			return fail(EXIT_START, "%s: not up after %u s; see above, or give "
-						"--timeout", s->st.name, s->run->opt.timeout_s);
+			return fail(EXIT_START,
+				    "%s: not up after %u s; see above, or give "
+				    "--timeout",
+				    s->st.name, s->run->opt.timeout_s);
 		}
 		if (waited % PROGRESS_MS == 0)
 			note("%s: waiting for it to come up (%d s)", s->st.name, waited / 1000);

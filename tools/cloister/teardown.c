@@ -64,6 +64,7 @@ void orphan_end(struct state *st, int grace_ms)
 		// Hold the RAM in the dead supervisor's place.
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", st->qemu.pid, st->ram_fd);
 		cleanup_close int ram = open(path, O_RDWR | O_CLOEXEC);
+		(void)ram; // held, not used
 		qemu_end(st, pidfd, grace_ms);
 		zone_ended(st, "stopped");
 		return;

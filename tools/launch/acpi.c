@@ -8,27 +8,27 @@
 #include <cloister/launch.h>
 #include "dsdt.aml.h"
 
-#define TABLE_ALIGN	  64u // the FACS wants 64; the rest takes it too
-#define LOCAL_APIC	  0xfee00000u
-#define IO_APIC		  0xfec00000u
-#define PM_BASE		  0x600u // ICH9 PMBASE as SeaBIOS programs it
-#define SCI_IRQ		  9u
-#define RESET_PORT	  0xcf9u
-#define RESET_VALUE	  0x0fu
+#define TABLE_ALIGN	 64u // the FACS wants 64; the rest takes it too
+#define LOCAL_APIC	 0xfee00000u
+#define IO_APIC		 0xfec00000u
+#define PM_BASE		 0x600u // ICH9 PMBASE as SeaBIOS programs it
+#define SCI_IRQ		 9u
+#define RESET_PORT	 0xcf9u
+#define RESET_VALUE	 0x0fu
 
-#define GAS_SYSTEM_IO	  1u
-#define FADT_LEGACY	  0x0001u // IAPC_BOOT_ARCH: devices on the ISA bus (serial port, RTC)
-#define FADT_NO_VGA	  0x0004u // and none of the PS/2 controller: bit 1 is clear
-#define FADT_WBINVD	  0x00000001u
-#define FADT_PROC_C1	  0x00000004u
-#define FADT_NO_PWR_BTN	  0x00000010u
-#define FADT_NO_SLP_BTN	  0x00000020u
-#define FADT_RESET_REG	  0x00000400u
-#define MADT_PCAT_COMPAT  1u
-#define MPS_LEVEL_HIGH	  0x000du
-#define MADT_CPU_ENABLED  1u
-#define NMI_ALL_CPUS	  0xffu
-#define NMI_LINT	  1u
+#define GAS_SYSTEM_IO	 1u
+#define FADT_LEGACY	 0x0001u // IAPC_BOOT_ARCH: devices on the ISA bus (serial port, RTC)
+#define FADT_NO_VGA	 0x0004u // and none of the PS/2 controller: bit 1 is clear
+#define FADT_WBINVD	 0x00000001u
+#define FADT_PROC_C1	 0x00000004u
+#define FADT_NO_PWR_BTN	 0x00000010u
+#define FADT_NO_SLP_BTN	 0x00000020u
+#define FADT_RESET_REG	 0x00000400u
+#define MADT_PCAT_COMPAT 1u
+#define MPS_LEVEL_HIGH	 0x000du
+#define MADT_CPU_ENABLED 1u
+#define NMI_ALL_CPUS	 0xffu
+#define NMI_LINT	 1u
 
 struct acpi_header {
 	char signature[4];

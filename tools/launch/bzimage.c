@@ -56,8 +56,8 @@ int bzimage_parse(struct bzimage *bz, const uint8_t *file, size_t bytes, const c
 	if (payload_at > bytes || payload > bytes - payload_at)
 		return refuse(why, "kernel is cut short");
 
-	uint64_t load = get32(file + BZ_PREF_ADDRESS) |
-			(uint64_t)get32(file + BZ_PREF_ADDRESS + 4) << 32;
+	uint64_t load = get32(file + BZ_PREF_ADDRESS) | (uint64_t)get32(file + BZ_PREF_ADDRESS + 4)
+								<< 32;
 	uint64_t init_size = get32(file + BZ_INIT_SIZE);
 	if (load < LOAD_MIN || load % LOAD_ALIGN || load >= LOAD_END)
 		return refuse(why, "preferred load address out of range");
@@ -83,15 +83,15 @@ int initrd_looks_right(const uint8_t *file, size_t bytes)
 		uint8_t bytes;
 		char magic[7];
 	} known[] = {
-		{6, "070701"},		   // cpio newc
-		{6, "070702"},		   // cpio newc with checksums
-		{2, "\x1f\x8b"},	   // gzip
-		{4, "\x28\xb5\x2f\xfd"},   // zstd
-		{6, "\xfd\x37zXZ\0"},	   // xz
-		{4, "\x02\x21\x4c\x18"},   // lz4, legacy frame
-		{3, "BZh"},		   // bzip2
-		{3, "\x5d\x00\x00"},	   // lzma
-		{4, "\x89\x4c\x5a\x4f"},   // lzo
+		{6, "070701"},		 // cpio newc
+		{6, "070702"},		 // cpio newc with checksums
+		{2, "\x1f\x8b"},	 // gzip
+		{4, "\x28\xb5\x2f\xfd"}, // zstd
+		{6, "\xfd\x37zXZ\0"},	 // xz
+		{4, "\x02\x21\x4c\x18"}, // lz4, legacy frame
+		{3, "BZh"},		 // bzip2
+		{3, "\x5d\x00\x00"},	 // lzma
+		{4, "\x89\x4c\x5a\x4f"}, // lzo
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

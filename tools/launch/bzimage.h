@@ -36,7 +36,7 @@ struct bzimage {
 	uint32_t header_end; /* the setup header is file[0x1f1 … header_end) */
 	const uint8_t *payload;
 	uint64_t payload_bytes;
-	uint64_t load;	   /* pref_address */
+	uint64_t load;	    /* pref_address */
 	uint64_t init_size; /* memory that the kernel needs there before it reads the map */
 	uint64_t initrd_max;
 	uint32_t cmdline_max; /* without the NUL */

@@ -35,8 +35,8 @@ DefinitionBlock ("", "DSDT", 2, "CLSTR ", "CLOISTER", 1)
 				/* Above all RAM that a zone can have, and below the C-bit (bit 39). */
 				QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					Cacheable, ReadWrite,
-					0x0000000000000000, 0x0000004000000000, 0x0000007FFFFFFFFF,
-					0x0000000000000000, 0x0000004000000000)
+					0x0000000000000000, 0x0000001400000000, 0x0000007FFFFFFFFF,
+					0x0000000000000000, 0x0000006C00000000)
 			})
 
 			/*

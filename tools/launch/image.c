@@ -128,7 +128,7 @@ static void add_part(struct launch *l, const struct launch_part *part)
 int launch_build(struct launch *l, const struct launch_input *in, char err[LAUNCH_ERR])
 {
 	struct bzimage bz;
-	uint64_t initrd_gpa;
+	uint64_t initrd_gpa = 0;
 	const char *why;
 	size_t cmdline_bytes = strlen(in->cmdline) + 1;
 

@@ -85,7 +85,8 @@ static int check_keys(json_t *config, char err[LAUNCH_ERR])
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (config, key, value) {
+	json_object_foreach(config, key, value)
+	{
 		bool known = false;
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			known |= !strcmp(key, keys[i]);
@@ -231,9 +232,11 @@ static int get_ports(struct zone_image *img, json_t *config, char err[LAUNCH_ERR
 	if (!ports)
 		return 0;
 	if (!json_is_array(ports) || json_array_size(ports) > ZONE_IMAGE_PORTS_MAX)
-		return refuse(err, CONFIG_NAME ": \"ports\": array of at most %u TCP ports expected",
+		return refuse(err,
+			      CONFIG_NAME ": \"ports\": array of at most %u TCP ports expected",
 			      ZONE_IMAGE_PORTS_MAX);
-	json_array_foreach (ports, i, port) {
+	json_array_foreach(ports, i, port)
+	{
 		json_int_t n = json_integer_value(port); // 0 for what is no integer
 		if (n < 1 || n > 65535)
 			return refuse(err, CONFIG_NAME ": \"ports\": 1 to 65535 expected");
@@ -294,16 +297,15 @@ static int apply_config(struct zone_image *img, json_t *config, int dir, char er
 
 int zone_image_open(struct zone_image *img, const char *path, char err[LAUNCH_ERR])
 {
-	__attribute__((cleanup(close_fd))) int dir =
-		open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__attribute__((cleanup(close_fd))) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__attribute__((cleanup(free_json))) json_t *config = NULL;
 
 	memset(img, 0, sizeof(*img));
 	for (int i = 0; i < ZONE_FILES; i++)
 		img->fd[i] = -1;
 	if (dir < 0)
-		return refuse(err, "%s", errno == ENOTDIR ? "a zone image is a directory"
-							  : strerror(errno));
+		return refuse(err, "%s",
+			      errno == ENOTDIR ? "a zone image is a directory" : strerror(errno));
 	int rc = read_config(dir, &config, err);
 	if (!rc)
 		rc = apply_config(img, config, dir, err);

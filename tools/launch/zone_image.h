@@ -18,9 +18,9 @@ enum zone_file { ZONE_KERNEL, ZONE_INITRD, ZONE_ROOTFS, ZONE_VERITY, ZONE_FILES 
 struct zone_image {
 	int fd[ZONE_FILES]; /* open for reading; -1 where the image has none */
 	uint64_t bytes[ZONE_FILES];
-	char roothash[65];		   /* empty if there is no root file system */
-	char cmdline[CL_PAGE_SIZE];	   /* as measured, root hash included */
-	uint64_t memory;		   /* what the image asks for */
+	char roothash[65];		      /* empty if there is no root file system */
+	char cmdline[CL_PAGE_SIZE];	      /* as measured, root hash included */
+	uint64_t memory;		      /* what the image asks for */
 	uint16_t ports[ZONE_IMAGE_PORTS_MAX]; /* TCP ports that the workload serves */
 	uint32_t nr_ports;
 };

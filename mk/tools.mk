@@ -1,0 +1,33 @@
+# The host program `cloister`, and the library that builds and measures launch images.
+LAUNCH_src := $(wildcard tools/launch/*.c)
+LAUNCH_obj := $(LAUNCH_src:%.c=$(BUILD)/%.o)
+CLI_src := $(wildcard tools/cloister/*.c)
+CLI_obj := $(CLI_src:%.c=$(BUILD)/%.o)
+TOOLS_gen := $(BUILD)/tools/gen
+TOOLS_flags := $(HOSTED) -fPIE -I$(TOOLS_gen)
+TOOLS_ldflags := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+TOOLS_libs := -lssl -lcrypto -ljansson
+
+# The zone's DSDT as a C array. iasl names its output after the source.
+$(TOOLS_gen)/dsdt.aml.h: tools/launch/dsdt.asl
+	$(call say,IASL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)iasl -vs -we -tc -p $(@D)/dsdt $< >$(@D)/iasl.log 2>&1 || \
+		{ cat $(@D)/iasl.log >&2; false; }
+	$(Q)mv $(@D)/dsdt.hex $@
+
+$(BUILD)/tools/%.o: tools/%.c $(wildcard tools/*/*.h include/cloister/*.h) \
+		    $(TOOLS_gen)/dsdt.aml.h mk/tools.mk VERSION
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOLS_flags) -c -o $@ $<
+
+$(BUILD)/bin/cloister: $(CLI_obj) $(LAUNCH_obj) $(BUILD)/lib/libcloister-verify.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOLS_ldflags) -o $@ $^ $(TOOLS_libs)
+
+#: make cloister       the host program, build/bin/cloister
+.PHONY: cloister
+cloister: $(BUILD)/bin/cloister
+all: cloister
