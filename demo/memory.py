@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from frames import FrameTable, location
+from frames import CORE, FrameTable, location
 
 
 class Memory:
@@ -73,6 +73,8 @@ class Dump:
 
     def read_table(self):
         self.table = FrameTable(self.read(self.memory.table_at, self.memory.table_bytes))
+        if not self.table.frames[CORE]:
+            raise ValueError("what the dump holds at the frame table's address is none")
 
     def search(self, *options):
         """cl-search's result, by class of frames."""

@@ -31,3 +31,17 @@ $(BUILD)/bin/cloister: $(CLI_obj) $(LAUNCH_obj) $(BUILD)/lib/libcloister-verify.
 .PHONY: cloister
 cloister: $(BUILD)/bin/cloister
 all: cloister
+
+# The same program above a Core, a KVM and a QEMU that are only played (tests/host/cloister.sh).
+FAKE_obj := $(filter-out %/core_port.o %/kvm.o,$(CLI_obj)) $(LAUNCH_obj)
+$(BUILD)/tests/cloister: tests/unit/cli_fake_core.c $(FAKE_obj) $(BUILD)/lib/libcloister-verify.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOLS_flags) -Itools/cloister $(TOOLS_ldflags) -o $@ $^ $(TOOLS_libs)
+
+$(BUILD)/tests/fake-qemu: tests/unit/cli_fake_qemu.c mk/tools.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -o $@ $< -lcrypto
+
+all: $(BUILD)/tests/cloister $(BUILD)/tests/fake-qemu

@@ -17,7 +17,7 @@
 #include "cipher/page_cipher.h"
 #include "contender.h"
 
-#define ROUNDS	     41u
+#define ROUNDS	     81u
 #define HOT_PAGES    4u
 #define HOT_REPEATS  32u
 #define TURN_PAGES   1024u /* 4 MiB: what was sealed has left L2 when it is opened */

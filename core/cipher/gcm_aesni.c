@@ -61,7 +61,7 @@ INLINE vec divide_by_x(vec h)
 {
 	const vec carry = _mm_srli_epi64(h, 63);
 	const vec out = _mm_sub_epi64(v_zero(), _mm_srli_si128(carry, 8));
-	const vec wrapped = _mm_set_epi64x((long long)(C2), 1);
+	const vec wrapped = _mm_set_epi64x((long long)C2, 1);
 	const vec shifted = _mm_or_si128(_mm_slli_epi64(h, 1), _mm_slli_si128(carry, 8));
 
 	return v_xor(shifted, _mm_and_si128(_mm_unpacklo_epi64(out, out), wrapped));

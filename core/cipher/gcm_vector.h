@@ -23,7 +23,8 @@
  * x^i in bit 254 - i of 256. Instead of shifting every product, the powers of H are stored
  * multiplied by x^-1 once and for all; then x^i of the wanted product is in bit 255 - i.
  *
- * One product takes three PCLMULQDQ (Karatsuba: low, high, and (low + high) times (low + high)).
+ * One product takes four PCLMULQDQ, or three and two XORs (Karatsuba: the middle is the product of
+ * low + high on both sides, less the low and the high product).
  * Products of many blocks are added before one reduction (the same paper, "aggregated
  * reduction"): Y' = (Y + X1) H^n + X2 H^(n-1) + ... + Xn H.
  *
@@ -38,9 +39,12 @@
 #define VECS	    8u /* in flight at a time: enough to hide the latency of AESENC */
 #define GROUP_BYTES (VECS * LANES * BLOCK_BYTES)
 #define VEC_BYTES   (LANES * BLOCK_BYTES)
-#define GROUPS	    (PAGE_BYTES / GROUP_BYTES)
 
-_Static_assert(VECS *LANES < GHASH_POWERS && VECS < AES_ROUNDS, "powers and rounds suffice");
+_Static_assert(GROUP_BYTES / BLOCK_BYTES < GHASH_POWERS, "there is a power for every block");
+_Static_assert(VECS < AES_ROUNDS, "there is a round for every vector");
+
+/* Three multiplications pay where they are dear: on old CPUs and under emulation. */
+#define KARATSUBA (LANES == 1)
 
 /* State arrays must become registers: every loop over them is unrolled. */
 #ifdef __clang__
@@ -52,7 +56,7 @@ _Static_assert(VECS *LANES < GHASH_POWERS && VECS < AES_ROUNDS, "powers and roun
 /* Constants, one copy for each lane of the widest vector. */
 #define CONSTANT static const __attribute__((aligned(64)))
 #define REVERSED 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
-#define C2	 0xc2ull << 56
+#define C2	 (0xc2ull << 56)
 
 CONSTANT uint8_t byte_reversal[4][16] = {{REVERSED}, {REVERSED}, {REVERSED}, {REVERSED}};
 CONSTANT uint64_t reduction[4][2] = {{C2}, {C2}, {C2}, {C2}};
@@ -75,7 +79,10 @@ INLINE void sum_add(struct sum *s, vec x, vec power, vec fold)
 {
 	s->low = v_xor(s->low, v_clmul(x, power, 0x00));
 	s->high = v_xor(s->high, v_clmul(x, power, 0x11));
-	s->middle = v_xor(s->middle, v_clmul(v_xor(x, v_swap(x)), fold, 0x00));
+	if (KARATSUBA)
+		s->middle = v_xor(s->middle, v_clmul(v_xor(x, v_swap(x)), fold, 0x00));
+	else
+		s->middle = v_xor3(s->middle, v_clmul(x, power, 0x01), v_clmul(x, power, 0x10));
 	/* Left alone, the compiler postpones the additions until it runs out of registers. */
 	__asm__("" : "+v"(s->low), "+v"(s->middle), "+v"(s->high));
 }
@@ -84,7 +91,7 @@ INLINE void sum_add(struct sum *s, vec x, vec power, vec fold)
 INLINE vec sum_reduce(const struct sum *s)
 {
 	const vec c2 = v_load(reduction);
-	const vec middle = v_xor3(s->middle, s->low, s->high);
+	const vec middle = KARATSUBA ? v_xor3(s->middle, s->low, s->high) : s->middle;
 	const vec upper = v_xor3(middle, v_swap(s->low), v_clmul(s->low, c2, 0x00));
 
 	return v_sum(v_xor3(s->high, v_swap(upper), v_clmul(upper, c2, 0x00)));

@@ -61,7 +61,7 @@ static const uint16_t two_byte[256] = {
 	/* 20 */ M | R, M | R, M | R, M | R, X, X, X, X, M, M, M, M, M, M, M, M,
 	/* 30 */ 0, 0, 0, 0, 0, 0, [0x36 ... 0x3f] = X,
 	[0x40 ... 0x6f] = M,
-	/* 70 */ M | U8, M | G | U8, M | G | U8, M | G | U8, M, M, M, 0, X, X, X, X, M, M, M, M,
+	/* 70 */ M | U8, M | U8, M | U8, M | U8, M, M, M, 0, X, X, X, X, M, M, M, M,
 	[0x80 ... 0x8f] = W | IZ, [0x90 ... 0x9f] = MB,
 	/* a0 */ W, W, 0, M, M | U8, M, X, X, W, W, 0, M, M | U8, M, M, M,
 	/* b0 */ MB, M, M | Y, M, M | Y, M | Y, M, M, M, X, M | G | U8, M, M, M, M, M,
@@ -83,9 +83,6 @@ static const struct {
 	{0, 0xff, 0x7f, 0x57}, /* INC, DEC, CALL, JMP (far ones: memory only), PUSH */
 	{1, 0x00, 0x3f, 0x3f}, /* SLDT, STR, LLDT, LTR, VERR, VERW */
 	{1, 0x01, 0xdf, 0x00}, /* SGDT, SIDT, LGDT, LIDT, SMSW, LMSW, INVLPG; group7[] */
-	{1, 0x71, 0x00, 0x54}, /* vector shifts by a constant: words */
-	{1, 0x72, 0x00, 0x54}, /* doublewords */
-	{1, 0x73, 0x00, 0xcc}, /* quadwords */
 	{1, 0xba, 0xf0, 0xf0}, /* BT, BTS, BTR, BTC */
 	{1, 0xc7, 0x3a, 0xc0}, /* CMPXCHG8B, XSAVEC …; RDRAND, RDSEED */
 };

@@ -67,7 +67,10 @@ struct insn {
  */
 int insn_decode(struct insn *out, const uint8_t *bytes, size_t n, enum insn_mode mode);
 
-/* Linear address of the memory operand. next_rip: of the instruction behind this one. */
+/*
+ * Linear address of the memory operand. next_rip: of the instruction behind this one; seg_base: of
+ * in->segment, which in 64-bit mode is 0 for all but FS and GS.
+ */
 uint64_t insn_effective(const struct insn *in, const uint64_t gpr[16], uint64_t next_rip,
 			uint64_t seg_base);
 

@@ -53,6 +53,9 @@ void fpu_store(uint8_t *area, uint64_t *xcr0)
 
 void fpu_load(const uint8_t *area, uint64_t xcr0)
 {
+	/* XRSTOR faults on components that XCR0 does not have at the moment. */
+	if (xgetbv(0) != xcr0_all)
+		xsetbv(0, xcr0_all);
 	xrstor(area);
 	if (xcr0 != xcr0_all)
 		xsetbv(0, xcr0);

@@ -133,8 +133,10 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 	if (private) {
 		r = page_touch_private(vcpu->zone, gpa);
 		error = NPF_U | NPF_W | NPF_FINAL;
-	} else if (info & NPF_I) {
-		kill(cpu, vcpu, "instruction fetch from a shared page");
+	} else if (info & (NPF_I | NPF_WALK)) {
+		kill(cpu, vcpu,
+		     info & NPF_I ? "instruction fetch from a shared page"
+				  : "page table in a shared page");
 		return;
 	} else {
 		r = page_touch_shared(vcpu->zone, gpa, info, &error);
@@ -223,6 +225,31 @@ static void yield(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t code)
 	reflect(cpu, vcpu, PEND_NONE, 0, &e);
 }
 
+/*
+ * Page-table walks of real SEV are private whatever CR3 says, and Linux's decompressor counts on
+ * it: it loads CR3 without the C-bit. So the Core adds the bit, until the kernel proper, in the
+ * upper half, has set it by itself. (A walk through a shared page ends the zone in any case.)
+ */
+static void cr3_write(struct zone_vcpu *vcpu)
+{
+	uint64_t cbit = BIT64(zone_cbit()), gpr[16];
+	struct vmcb *v = vcpu->vmcb;
+	struct space space;
+	struct insn in;
+
+	vcpu_space(vcpu, &space);
+	if (assist_decode(&space, &in) || in.opcode_map != 1 || in.opcode != 0x22) {
+		inject(vcpu, VEC_UD);
+		return;
+	}
+	gpr_all(vcpu, gpr);
+	if ((gpr[in.rm] & cbit) && v->save.rip >> 63)
+		vmcb_no_intercept(v, ICPT_CR_WRITE + 3);
+	v->save.cr3 = gpr[in.rm] | cbit;
+	epoch_advance(&vcpu->zone->epoch);
+	skip(vcpu, in.length);
+}
+
 static void debug_registers(struct zone_vcpu *vcpu)
 {
 	/* From now on they are switched with the rest. */
@@ -272,6 +299,9 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		break;
 	case EXIT_RDPMC:
 		inject(vcpu, VEC_GP);
+		break;
+	case EXIT_CR_WRITE + 3:
+		cr3_write(vcpu);
 		break;
 	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
 		debug_registers(vcpu);

@@ -207,7 +207,7 @@ insn_gas:
 	LEGACY movl (%bp,%si), %eax
 	LEGACY movw %ax, 0x100(%bx)
 	LEGACY movw $1, (%di)
-	I32 addr16 movl 0x1234, %eax
+	I32 .byte 0x67, 0xa1, 0x34, 0x12
 	I16 movl 0x12345678(,%eax,2), %ecx
 	I64 movabs 0x1122334455667788, %al
 	I64 movabs 0x1122334455667788, %rax

@@ -2,19 +2,17 @@
 // What can be found wrong before a zone is started, each with its own exit code.
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/kvm.h>
 #include "cleanup.h"
 #include "corecall.h"
+#include "kvm.h"
 #include "message.h"
 #include "../launch/size.h"
 #include "run.h"
@@ -36,20 +34,8 @@ static int check_kvm(const struct run *run)
 {
 	if (strcmp(run->opt.accel, "kvm"))
 		return EXIT_OK;
-	cleanup_close int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		return fail(EXIT_KVM,
-			    "/dev/kvm: %s; load kvm-amd, or ask for membership in its "
-			    "group",
-			    strerror(errno));
-	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return fail(EXIT_KVM, "/dev/kvm: not the KVM interface that is known; check what "
-				      "is loaded");
-	cleanup_close int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		return fail(EXIT_KVM, "/dev/kvm: cannot create a guest: %s; see the kernel's log",
-			    strerror(errno));
-	return EXIT_OK;
+	const char *problem = kvm_problem();
+	return problem ? fail(EXIT_KVM, "/dev/kvm: %s", problem) : EXIT_OK;
 }
 
 static int check_core(const struct run *run)

@@ -272,6 +272,10 @@ static int look_zone(struct supervisor *s)
 	if (info.state == CL_ZONE_DEAD)
 		return -fail(EXIT_START, "%s: the Core ended the zone: %s; see `cloister core log`",
 			     s->st.name, info.reason);
+	// Seen while the Core still measures?
+	static const uint8_t unmeasured[CL_DIGEST_SIZE];
+	if (!memcmp(info.digest, unmeasured, sizeof(unmeasured)))
+		return 0;
 	s->st.instance = info.instance;
 	if (memcmp(info.digest, s->digest, sizeof(s->digest))) {
 		char measured[2 * CL_DIGEST_SIZE + 1];
@@ -284,10 +288,26 @@ static int look_zone(struct supervisor *s)
 	return 1;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int not_up(const struct supervisor *s, const char *why)
+{
+	log_tail(s->console_path, "console");
+	log_tail(s->qemu_log, "qemu");
+	return fail(EXIT_START, "%s: %s; see above", s->st.name, why);
+}
+
 static int wait_until_up(struct supervisor *s)
 {
-	int waited = 0;
-	int limit = (int)s->run->opt.timeout_s * 1000;
+	int64_t begin = now_ms();
+	int64_t end = begin + (int64_t)s->run->opt.timeout_s * 1000;
+	int64_t progress = begin + PROGRESS_MS;
+	char why[64];
 
 	for (;;) {
 		int up = s->st.plain ? look_plain(s) : look_zone(s);
@@ -295,30 +315,24 @@ static int wait_until_up(struct supervisor *s)
 			return EXIT_OK;
 		if (up < 0)
 			return -up;
-		switch (next_event(s, START_TICK_MS)) {
-		case EVENT_SIGNAL:
+		enum event e = next_event(s, START_TICK_MS);
+		if (s->run->opt.foreground)
+			follow_copy(&s->console);
+		if (e == EVENT_SIGNAL)
 			return EXIT_SIGNAL + s->signal;
-		case EVENT_GONE:
+		if (e == EVENT_GONE)
 			return EXIT_SIGNAL + SIGINT;
-		case EVENT_QEMU:
-			log_tail(s->console_path, "console");
-			log_tail(s->qemu_log, "qemu");
-			return fail(EXIT_START, "%s: QEMU ended before the zone was up; see above",
-				    s->st.name);
-		case EVENT_TICK:
-			break;
+		if (e == EVENT_QEMU)
+			return not_up(s, "QEMU ended before the zone was up");
+		if (now_ms() >= end) {
+			snprintf(why, sizeof(why), "not up after %u s", s->run->opt.timeout_s);
+			return not_up(s, why);
 		}
-		waited += START_TICK_MS;
-		if (waited >= limit) {
-			log_tail(s->console_path, "console");
-			log_tail(s->qemu_log, "qemu");
-			return fail(EXIT_START,
-				    "%s: not up after %u s; see above, or give "
-				    "--timeout",
-				    s->st.name, s->run->opt.timeout_s);
+		if (now_ms() >= progress) {
+			note("%s: waiting for it to come up (%" PRId64 " s)", s->st.name,
+			     (now_ms() - begin) / 1000);
+			progress += PROGRESS_MS;
 		}
-		if (waited % PROGRESS_MS == 0)
-			note("%s: waiting for it to come up (%d s)", s->st.name, waited / 1000);
 	}
 }
 

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// cloister's options, QEMU arguments and state files.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "exit_names.h"
+#include "message.h" // before cmocka.h, which makes fail() a macro
+#include "options.h"
+#include "qemu_args.h"
+#include "state.h"
+#include <cmocka.h>
+
+// teardown.c's, which needs a Core.
+void state_settle(struct state *st)
+{
+	st->phase = PHASE_ENDED;
+}
+
+static void publish(void **state)
+{
+	static const char *const bad[] = {"",
+					  "80",
+					  ":80",
+					  "80:",
+					  "0:80",
+					  "80:0",
+					  "65536:80",
+					  "80:65536",
+					  "80:+80",
+					  "80: 80",
+					  "a:80:80",
+					  "1.2.3:80:80",
+					  "1.2.3.4.5:80:80",
+					  "::1:80:80",
+					  "127.0.0.1:80",
+					  "1.2.3.4:80:80:80",
+					  "127.0.0.1,x:80:80",
+					  "80:80,hostfwd=tcp::1-:2",
+					  "00000000000000000000000000000000000000000000000000000000"
+					  "000000080:80"};
+	struct publish p;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!parse_publish(bad[i], &p))
+			fail_msg("accepted: %s", bad[i]);
+	assert_int_equal(parse_publish("8443:443", &p), 0);
+	assert_string_equal(p.address, "0.0.0.0");
+	assert_int_equal(p.host_port, 8443);
+	assert_int_equal(p.zone_port, 443);
+	assert_int_equal(parse_publish("127.0.0.1:1:65535", &p), 0);
+	assert_string_equal(p.address, "127.0.0.1");
+	assert_int_equal(p.host_port, 1);
+	assert_int_equal(p.zone_port, 65535);
+}
+
+static void window(void **state)
+{
+	static const char *const bad[] = {"",	   "63",   "0",	  "-1",	   "%",
+					  "101%",  "0%",   "1 %", "65537", "1G",
+					  "4097K", "100K", "5%%", "x%",	   "99999999999%"};
+	const uint64_t memory = 256ull << 20; // 65536 pages
+	uint32_t pages;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!parse_window(bad[i], memory, &pages))
+			fail_msg("accepted: %s", bad[i]);
+	assert_int_equal(parse_window("all", memory, &pages), 0);
+	assert_int_equal(pages, 0);
+	assert_int_equal(parse_window("64", memory, &pages), 0);
+	assert_int_equal(pages, 64);
+	assert_int_equal(parse_window("16M", memory, &pages), 0);
+	assert_int_equal(pages, 4096);
+	assert_int_equal(parse_window("50%", memory, &pages), 0);
+	assert_int_equal(pages, 32768);
+	assert_int_equal(parse_window("100%", memory, &pages), 0);
+	assert_int_equal(pages, 65536);
+}
+
+static void names(void **state)
+{
+	char name[NAME_MAX_LENGTH + 1], longest[NAME_MAX_LENGTH + 2];
+
+	assert_true(name_valid("redis-1.x_y"));
+	assert_false(name_valid(""));
+	assert_false(name_valid("."));
+	assert_false(name_valid(".."));
+	assert_false(name_valid("-x"));
+	assert_false(name_valid(".lock"));
+	assert_false(name_valid("a/b"));
+	assert_false(name_valid("a,b"));
+	assert_false(name_valid("a b"));
+	memset(longest, 'a', sizeof(longest));
+	longest[NAME_MAX_LENGTH + 1] = '\0';
+	assert_false(name_valid(longest));
+	longest[NAME_MAX_LENGTH] = '\0';
+	assert_true(name_valid(longest));
+	name_from_path("/srv/images/redis", name);
+	assert_string_equal(name, "redis");
+	name_from_path("/srv/My, image//", name);
+	assert_string_equal(name, "Myimage");
+	name_from_path("/", name);
+	assert_string_equal(name, "zone");
+	name_from_path("/..", name);
+	assert_string_equal(name, "zone");
+}
+
+static bool has(const struct qemu_args *args, const char *text)
+{
+	for (uint32_t i = 0; i < args->count; i++)
+		if (strstr(args->argv[i], text))
+			return true;
+	return false;
+}
+
+static struct qemu_params params(void)
+{
+	static const struct publish ports[] = {{"0.0.0.0", 8443, 443}, {"127.0.0.1", 80, 81}};
+	static char extra[] = "-trace";
+	static char *const extras[] = {extra};
+
+	return (struct qemu_params){.qemu = "/usr/bin/qemu",
+				    .name = "n",
+				    .accel = "kvm",
+				    .console_path = "/run/c",
+				    .qmp_path = "/run/q",
+				    .memory = 512ull << 20,
+				    .ram_fd = 9,
+				    .loader = "/lib/loader.elf",
+				    .launch_fd = 10,
+				    .kernel_fd = 11,
+				    .initrd_fd = 12,
+				    .cmdline = "a b,c",
+				    .rootfs_fd = 13,
+				    .verity_fd = 14,
+				    .publish = ports,
+				    .nr_publish = 2,
+				    .extra = extras,
+				    .nr_extra = 1};
+}
+
+static void zone_arguments(void **state)
+{
+	struct qemu_params p = params();
+	struct qemu_args args;
+
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_string_equal(args.argv[0], "/usr/bin/qemu");
+	assert_null(args.argv[args.count]);
+	assert_true(has(&args, "-no-reboot"));
+	assert_true(has(&args, "-nodefaults"));
+	assert_true(has(&args, "max-ram-below-4g=2G"));
+	assert_true(has(&args, "smm=off"));
+	assert_true(has(&args, "host-phys-bits-limit=39"));
+	assert_true(has(&args, "size=512M,mem-path=/proc/self/fd/9,share=on"));
+	assert_true(has(&args, "/lib/loader.elf"));
+	assert_true(has(&args, "/proc/self/fd/10"));
+	assert_false(has(&args, "-append"));
+	assert_false(has(&args, "/proc/self/fd/11"));
+	assert_true(has(&args, "fd=13,set=1"));
+	assert_true(has(&args, "virtio-blk-pci,drive=rootfs,addr=2,iommu_platform=on"));
+	assert_true(has(&args, "virtio-blk-pci,drive=verity,addr=3,iommu_platform=on"));
+	assert_true(has(&args, "virtio-net-pci,netdev=net,addr=4,romfile=,iommu_platform=on"));
+	assert_true(has(&args, ",hostfwd=tcp:0.0.0.0:8443-:443,hostfwd=tcp:127.0.0.1:80-:81"));
+	assert_string_equal(args.argv[args.count - 1], "-trace");
+	qemu_args_free(&args);
+}
+
+static void plain_arguments(void **state)
+{
+	struct qemu_params p = params();
+	struct qemu_args args;
+
+	p.plain = true;
+	p.rootfs_fd = -1;
+	p.nr_publish = 0;
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_true(has(&args, "/proc/self/fd/11"));
+	assert_true(has(&args, "/proc/self/fd/12"));
+	assert_true(has(&args, "a b,c"));
+	assert_false(has(&args, "/lib/loader.elf"));
+	assert_false(has(&args, "/proc/self/fd/10"));
+	assert_false(has(&args, "iommu_platform"));
+	assert_false(has(&args, "virtio-blk"));
+	assert_false(has(&args, "hostfwd"));
+	qemu_args_free(&args);
+}
+
+static void too_many_arguments(void **state)
+{
+	char text[] = "x";
+	char *extra[QEMU_ARGS_MAX];
+	struct qemu_params p = params();
+	struct qemu_args args;
+
+	for (uint32_t i = 0; i < QEMU_ARGS_MAX; i++)
+		extra[i] = text;
+	p.extra = extra;
+	p.nr_extra = QEMU_ARGS_MAX;
+	assert_int_equal(qemu_args_build(&args, &p), -E2BIG);
+	qemu_args_free(&args);
+}
+
+static char dir[] = "/tmp/cloister-cli-XXXXXX";
+
+static int make_dir(void **state)
+{
+	return mkdtemp(dir) && !setenv("CLOISTER_RUN_DIR", dir, 1) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "%s/.lock", dir);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static struct state sample(void)
+{
+	struct state st = {.name = "z",
+			   .phase = PHASE_LIVE,
+			   .supervisor = process_of(getpid()),
+			   .qemu = process_of(getpid()),
+			   .ram_fd = 7,
+			   .handle = 0xfedcba9876543210ull,
+			   .instance = 3,
+			   .digest = "ab",
+			   .image = "/srv/ä \"x\"",
+			   .memory = 512ull << 20,
+			   .window_pages = 64,
+			   .idle_ms = 5,
+			   .nr_publish = 1,
+			   .started = 1000};
+	strcpy(st.publish[0].address, "127.0.0.1");
+	st.publish[0].host_port = 1;
+	st.publish[0].zone_port = 2;
+	strcpy(st.reason, "why");
+	return st;
+}
+
+static void state_round_trip(void **state)
+{
+	struct state st = sample(), back;
+	char **list;
+	size_t count;
+
+	assert_string_equal(state_base(), dir);
+	assert_int_equal(state_create(&st), 0);
+	assert_int_equal(state_load(&back, "z"), 0);
+	assert_memory_equal(&back, &st, sizeof(st));
+	assert_int_equal(state_status(&back), STATUS_LIVE);
+	assert_int_equal(state_names(&list, &count), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(list[0], "z");
+	state_names_free(list, count);
+	assert_int_equal(state_load(&back, "none"), -ENOENT);
+	assert_int_equal(state_load(&back, "../z"), -EINVAL);
+	state_remove("z");
+	assert_int_equal(state_load(&back, "z"), -ENOENT);
+}
+
+static void state_takes_over_only_the_dead(void **state)
+{
+	struct state st = sample();
+
+	assert_int_equal(state_create(&st), 0);
+	assert_int_equal(state_create(&st), -EEXIST);
+	st.supervisor.start++; // another process of that number
+	assert_int_equal(state_save(&st), 0);
+	assert_int_equal(state_status(&st), STATUS_ORPHANED);
+	assert_int_equal(state_create(&st), -EEXIST);
+	st.qemu.pid = 0;
+	assert_int_equal(state_save(&st), 0);
+	assert_int_equal(state_status(&st), STATUS_ENDED);
+	assert_int_equal(state_create(&st), 0);
+	state_remove("z");
+}
+
+static void broken_state(void **state)
+{
+	static const char *const texts[] = {"",
+					    "{",
+					    "[]",
+					    "{\"version\":1}",
+					    "{\"version\":2,\"phase\":\"live\"}",
+					    "{\"version\":1,\"phase\":7}"};
+	struct state st = sample(), back;
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(state_create(&st), 0);
+		assert_true(state_path(path, sizeof(path), "z", STATE_FILE));
+		FILE *f = fopen(path, "w");
+		assert_non_null(f);
+		fputs(texts[i], f);
+		fclose(f);
+		assert_int_equal(state_load(&back, "z"), -EINVAL);
+	}
+	state_remove("z");
+}
+
+static void text(void **state)
+{
+	char out[16], name[EXIT_NAME_MAX];
+
+	printable(out, sizeof(out), "a\033[31mb\xff\n");
+	assert_string_equal(out, "a?[31mb??");
+	printable(out, 4, "abcdef");
+	assert_string_equal(out, "abc");
+	exit_name(0x60, name);
+	assert_string_equal(name, "INTR");
+	exit_name(0x72, name);
+	assert_string_equal(name, "CPUID");
+	exit_name(0x7b, name);
+	assert_string_equal(name, "IOIO");
+	exit_name(0x81, name);
+	assert_string_equal(name, "VMMCALL");
+	exit_name(0x8f, name);
+	assert_string_equal(name, "EFER_WRITE_TRAP");
+	exit_name(0xa0, name);
+	assert_string_equal(name, "NPF");
+	exit_name(0x4e, name);
+	assert_string_equal(name, "EXCEPTION_14");
+	exit_name(0xa7, name);
+	assert_string_equal(name, "0xa7");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(publish),
+		cmocka_unit_test(window),
+		cmocka_unit_test(names),
+		cmocka_unit_test(zone_arguments),
+		cmocka_unit_test(plain_arguments),
+		cmocka_unit_test(too_many_arguments),
+		cmocka_unit_test(state_round_trip),
+		cmocka_unit_test(state_takes_over_only_the_dead),
+		cmocka_unit_test(broken_state),
+		cmocka_unit_test(text),
+	};
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
