@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the Core takes as an idle time (core/zone/launch.c); 0 leaves it to the Core. */
+#define IDLE_MS_MIN	100u
+#define IDLE_MS_MAX	3600000u
 #define PUBLISH_MAX	16u
 #define NAME_MAX_LENGTH 63u
 

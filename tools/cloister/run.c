@@ -107,8 +107,8 @@ static int take_option(struct run_options *opt, int id)
 		opt->window = optarg;
 		return EXIT_OK;
 	case OPT_IDLE:
-		if (parse_number(optarg, UINT32_MAX, &n))
-			return bad_value("idle", optarg, "milliseconds");
+		if (parse_number(optarg, IDLE_MS_MAX, &n) || (n && n < IDLE_MS_MIN))
+			return bad_value("idle", optarg, "100 to 3600000 milliseconds");
 		opt->idle_ms = (uint32_t)n;
 		return EXIT_OK;
 	case OPT_PUBLISH:

@@ -479,5 +479,6 @@ int supervise(struct run *run)
 	} else {
 		state_save(&s.st);
 	}
-	return by_core ? EXIT_KILLED : EXIT_OK;
+	// A zone that says itself that it is done was not killed (CL_OP_EXIT).
+	return by_core && strcmp(s.st.reason, "exit, status 0") ? EXIT_KILLED : EXIT_OK;
 }
