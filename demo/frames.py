@@ -58,11 +58,14 @@ class FrameTable:
         frames = self.owner if state is None else self.frames[state]
         return sorted(self.owner[f][1] for f in frames)
 
-    def write_classes(self, path):
-        """For cl-search --classify."""
+    def write_classes(self, path, guest_ram=()):
+        """For cl-search --classify. What is guest RAM, but neither OPEN nor SEALED, is "shared":
+        shared with the host, or surrendered to it as ciphertext."""
         with open(path, "w") as f:
-            for state, name in NAMES.items():
-                for first, last in ranges(self.frames[state]):
+            classes = [(name, self.frames[state]) for state, name in NAMES.items()]
+            classes.append(("shared", sorted(set(guest_ram) - set(self.owner))))
+            for name, frames in classes:
+                for first, last in ranges(frames):
                     f.write(f"{name} {first:#x}-{last:#x}\n")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from array import array
 from pathlib import Path
 
 from frames import CORE, FrameTable, location
@@ -23,15 +24,30 @@ class Memory:
         finally:
             path.unlink()
 
-    def dump(self, name):
-        """All of RAM, with the machine frozen."""
+    def ram_frames(self, pid, ram_name):
+        """Host frames that a process maps as guest RAM: /proc/PID/pagemap, by proc(5)."""
+        frames = []
+        for line in self.node.check(f"cat /proc/{pid}/maps").splitlines():
+            if ram_name not in line:
+                continue
+            start, end = (int(n, 16) // 4096 for n in line.split()[0].split("-"))
+            words = array("Q")
+            words.frombytes(self.node.run(
+                f"dd if=/proc/{pid}/pagemap bs=64K iflag=skip_bytes,count_bytes,fullblock "
+                f"skip={start * 8} count={(end - start) * 8} status=none").out_bytes)
+            frames += [w & (1 << 55) - 1 for w in words if w >> 63]
+        return frames
+
+    def dump(self, name, ram_frames=()):
+        """All of RAM, with the machine frozen. Those of ram_frames that are the host's then are
+        told apart, as class "shared"."""
         ranges = self.node.ram_ranges()
         need = sum(size for _, size in ranges) + (256 << 20)
         free = shutil.disk_usage(self.directory).free
         if free < need:
             raise OSError(f"{need >> 20} MiB of disk needed under {self.directory}, "
                           f"{free >> 20} MiB free")
-        dump = Dump(self, [(address, size, self.directory / f"{name}-{address:x}")
+        dump = Dump(self, ram_frames, [(address, size, self.directory / f"{name}-{address:x}")
                            for address, size in ranges])
         try:
             self.node.freeze()
@@ -48,8 +64,8 @@ class Memory:
 
 
 class Dump:
-    def __init__(self, memory, pieces):
-        self.memory, self.pieces = memory, pieces
+    def __init__(self, memory, ram_frames, pieces):
+        self.memory, self.ram_frames, self.pieces = memory, ram_frames, pieces
         self.table = None
         self.bytes = sum(size for _, size, _ in pieces)
 
@@ -79,7 +95,7 @@ class Dump:
     def search(self, *options):
         """cl-search's result, by class of frames."""
         classes = self.memory.directory / "classes"
-        self.table.write_classes(classes)
+        self.table.write_classes(classes, self.ram_frames)
         command = [str(self.memory.searcher), "--classify", str(classes), *map(str, options)]
         command += [f"{path}@{address:#x}" for address, _, path in self.pieces]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -62,9 +62,9 @@ static enum plan_error check_machine(const struct cl_launch_desc *desc,
 static enum plan_error check_segs(const struct cl_launch_desc *desc, const struct plan_place *place,
 				  const struct plan_range ram[3], uint32_t pieces)
 {
-	const struct plan_range tables = {CL_ZONE_BOOT_TABLES,
-					  CL_ZONE_BOOT_TABLES +
-						  CL_ZONE_BOOT_TABLES_PAGES * CL_PAGE_SIZE};
+	const struct plan_range tables = {
+		CL_ZONE_BOOT_TABLES,
+		CL_ZONE_BOOT_TABLES + (uint64_t)CL_ZONE_BOOT_TABLES_PAGES * CL_PAGE_SIZE};
 	uint64_t behind = 0; // end of the segment before
 	uint64_t total = PLAN_HEAD_BYTES;
 	uint64_t file = place->image.end - place->image.start;

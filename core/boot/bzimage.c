@@ -95,7 +95,7 @@ int bzimage_parse(const void *image, uint64_t size, struct bzimage *bz, const ch
 	*bz = (struct bzimage){
 		/* 0 means 4, for kernels older than any we take; one more sector for the boot
 		   sector */
-		.setup_size = ((p[HDR_SETUP_SECTS] ? p[HDR_SETUP_SECTS] : 4u) + 1) * 512,
+		.setup_size = ((p[HDR_SETUP_SECTS] ? p[HDR_SETUP_SECTS] : 4ull) + 1) * 512,
 		.header_end = HDR_MAGIC + p[HDR_JUMP],
 		.init_size = get32(p + HDR_INIT_SIZE),
 		.pref_address = get64(p + HDR_PREF_ADDRESS),

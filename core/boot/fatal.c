@@ -7,7 +7,7 @@
 #include "lib/uart.h"
 
 #define VGA_TEXT     0xb8000
-#define VGA_CELLS    (80 * 25)
+#define VGA_CELLS    (80ul * 25)
 #define WHITE_ON_RED 0x4f00
 
 void boot_fatal(const char *fmt, ...)

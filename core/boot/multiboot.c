@@ -51,7 +51,8 @@ int mb1_read(uint64_t info, struct loader_info *li, const char **why)
 	    !copy_string(li->cmdline, phys_to_virt(mbi.cmdline), LOADER_STRING_MAX + 1))
 		return refuse(why, "the command line is too long");
 	if (mbi.flags & MB1_INFO_LOADER_NAME)
-		li->names_modules = !strncmp(phys_to_virt(mbi.boot_loader_name), "qemu", 5);
+		li->names_modules =
+			!strncmp(phys_to_virt(mbi.boot_loader_name), "qemu", sizeof("qemu"));
 
 	for (uint32_t i = 0; (mbi.flags & MB1_INFO_MODS) && i < mbi.mods_count; i++) {
 		struct mb1_module mod;
@@ -119,7 +120,7 @@ static int read_mmap(const struct tag_mmap *tag, struct loader_info *li, const c
 	for (uint32_t i = 0; i < bytes / tag->entry_size; i++) {
 		struct mb2_mmap_entry e;
 
-		memcpy(&e, tag->entries + i * tag->entry_size, sizeof(e));
+		memcpy(&e, tag->entries + (size_t)i * tag->entry_size, sizeof(e));
 		if (memmap_add(&li->map, e.base, e.length, e.type))
 			return refuse(why, "the memory map has too many entries");
 	}

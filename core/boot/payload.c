@@ -165,7 +165,8 @@ static void fill_elf_boot_block(struct elf_boot_block *b, const struct loader_in
 			(struct mb1_mmap_entry){sizeof(b->mmap[0]) - 4, r->base, r->size, r->type};
 		/* In KiB: RAM from 0, and from 1 MiB up to the first hole. */
 		if (r->type == MEM_RAM && r->base == 0)
-			b->info.mem_lower = (uint32_t)((end < 640 * 1024 ? end : 640 * 1024) >> 10);
+			b->info.mem_lower =
+				(uint32_t)((end < 640ull * 1024 ? end : 640ull * 1024) >> 10);
 		if (r->type == MEM_RAM && r->base <= SIZE_1M && end > SIZE_1M)
 			b->info.mem_upper =
 				(uint32_t)(((end < SIZE_4G ? end : SIZE_4G) - SIZE_1M) >> 10);

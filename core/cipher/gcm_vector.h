@@ -37,8 +37,8 @@
 #include <stddef.h>
 
 #define VECS	    8u /* in flight at a time: enough to hide the latency of AESENC */
-#define GROUP_BYTES (VECS * LANES * BLOCK_BYTES)
-#define VEC_BYTES   (LANES * BLOCK_BYTES)
+#define VEC_BYTES   ((size_t)LANES * BLOCK_BYTES)
+#define GROUP_BYTES (VECS * VEC_BYTES)
 
 _Static_assert(GROUP_BYTES / BLOCK_BYTES < GHASH_POWERS, "there is a power for every block");
 _Static_assert(VECS < AES_ROUNDS, "there is a round for every vector");
@@ -64,7 +64,7 @@ CONSTANT uint64_t reduction[4][2] = {{C2}, {C2}, {C2}, {C2}};
 CONSTANT uint32_t first_counter[4][4] = {{1}, {2}, {3}, {4}};
 CONSTANT uint32_t counter_step[4][4] = {{LANES}, {LANES}, {LANES}, {LANES}};
 /* The block behind the ciphertext: AAD and ciphertext in bits, 64 each; byte-reversed. */
-CONSTANT uint64_t lengths[4][2] = {{PAGE_BYTES * 8}};
+CONSTANT uint64_t lengths[4][2] = {{PAGE_BYTES * 8ull}};
 
 /* A sum of products, not yet reduced. */
 struct sum {

@@ -37,7 +37,7 @@ void cpu_enable_simd(void)
 
 	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 	if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
-		uint32_t can = cpuid(0xd, 0).eax, xcr0 = XCR0_X87_SSE | (can & XCR0_AVX);
+		uint64_t can = cpuid(0xd, 0).eax, xcr0 = XCR0_X87_SSE | (can & XCR0_AVX);
 
 		if ((can & XCR0_AVX) && (can & XCR0_AVX512) == XCR0_AVX512)
 			xcr0 |= XCR0_AVX512;

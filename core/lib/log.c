@@ -43,7 +43,7 @@ static void vlog(enum log_level level, const char *fmt, va_list ap)
 	prefix = format(line, sizeof(line), "cloister: [%s] ", names[level]);
 	format_v(line + prefix, sizeof(line) - prefix, fmt, ap);
 	for (const char *p = line; *p; p++)
-		put(*p >= 0x20 && *p < 0x7f ? *p : '?');
+		put((char)(*p >= 0x20 && *p < 0x7f ? *p : '?'));
 	put('\n');
 }
 

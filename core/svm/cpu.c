@@ -82,7 +82,7 @@ static void keys_init(void)
 	const uint8_t *k = report_key_public();
 	char hex[129];
 
-	for (unsigned i = 0; i < 64; i++) {
+	for (size_t i = 0; i < 64; i++) {
 		hex[2 * i] = "0123456789abcdef"[k[i] >> 4];
 		hex[2 * i + 1] = "0123456789abcdef"[k[i] & 15];
 	}

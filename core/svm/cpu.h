@@ -28,6 +28,17 @@ struct nested {
 	uint64_t injected;     /* EVENTINJ that the host asked for in this entry, else 0 */
 };
 
+/*
+ * Lengths of the host's SVM instructions that were decoded before, by address. Decoding walks five
+ * pages; KVM has six such instructions and executes each for every exit of every guest. A host that
+ * rewrites one in place by one of another length confuses itself only.
+ */
+#define SKIP_CACHE 16u
+struct skip_cache {
+	uint64_t rip;
+	uint8_t code, length;
+};
+
 struct cpu {
 	struct cpu *self; /* GS base points here */
 	unsigned id;
@@ -43,6 +54,7 @@ struct cpu {
 	bool nmi_pending; /* for the host, once its GIF is set */
 	uint64_t host_hsave_pa;
 	struct epoch_seen host_seen;
+	struct skip_cache skip[SKIP_CACHE];
 	bool flush_guests; /* a shadow lost leaves: flush before the next guest entry */
 
 	struct nested nested;

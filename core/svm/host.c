@@ -19,7 +19,7 @@
 /* QEMU's fw_cfg: the address register of its DMA, which writes any memory. The rest only reads. */
 #define FW_CFG_DMA_FIRST 0x514
 #define FW_CFG_DMA_LAST	 0x51b
-#define PORT_E9	     0xe9
+#define PORT_E9		 0xe9
 
 struct epoch host_epoch;
 
@@ -130,6 +130,24 @@ static void host_skip(struct cpu *cpu)
 	}
 }
 
+void host_skip_svm(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+	uint64_t rip = v->save.rip;
+	uint8_t code = (uint8_t)v->control.exit_code;
+	struct skip_cache *c = &cpu->skip[(rip ^ rip >> 6) % SKIP_CACHE];
+
+	if (c->length && c->rip == rip && c->code == code) {
+		v->save.rip = rip + c->length;
+		v->control.int_state &= ~INT_SHADOW;
+		return;
+	}
+	host_skip(cpu);
+	if (v->save.rip - rip <= INSN_MAX_LENGTH)
+		*c = (struct skip_cache){
+			.rip = rip, .code = code, .length = (uint8_t)(v->save.rip - rip)};
+}
+
 static void host_cpuid(struct cpu *cpu)
 {
 	struct vmcb *v = cpu->host_vmcb;
@@ -227,7 +245,7 @@ static void host_vmload_vmsave(struct cpu *cpu, bool load)
 		vmcb_copy_vmload_state(&v->save, &page->save);
 	else
 		vmcb_copy_vmload_state(&page->save, &v->save);
-	host_skip(cpu);
+	host_skip_svm(cpu);
 }
 
 /* Instructions of SVM: #UD without EFER.SVME, #GP outside CPL 0 (APM vol. 3). */
@@ -260,7 +278,7 @@ static void host_svm(struct cpu *cpu, uint32_t code)
 		break;
 	case EXIT_STGI:
 	case EXIT_CLGI:
-		host_skip(cpu);
+		host_skip_svm(cpu);
 		host_set_gif(cpu, code == EXIT_STGI);
 		break;
 	case EXIT_INVLPGA:
@@ -268,7 +286,7 @@ static void host_svm(struct cpu *cpu, uint32_t code)
 		shadow_flush(&cpu->shadows, TLB_FLUSH_ASID, (uint32_t)cpu->gpr[RCX]);
 		cpu->flush_guests = true;
 		epoch_advance(&host_epoch);
-		host_skip(cpu);
+		host_skip_svm(cpu);
 		break;
 	default: /* SKINIT: CPUID does not offer it */
 		host_exception(cpu, VEC_UD, false);

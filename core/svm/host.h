@@ -10,6 +10,9 @@ void host_init(struct cpu *cpu, const struct boot_info *bi);
 /* Enter the host once and handle its exit. */
 void host_run(struct cpu *cpu);
 
+/* Step over the SVM instruction that the host has just executed. */
+void host_skip_svm(struct cpu *cpu);
+
 /* The host's global interrupt flag; closed at #VMEXIT, opened by VMRUN for guests and STGI. */
 void host_set_gif(struct cpu *cpu, bool gif);
 

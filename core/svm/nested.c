@@ -129,9 +129,8 @@ void nested_to_host(struct cpu *cpu)
 
 	cpu->run = RUN_HOST;
 	cpu->vcpu = NULL;
-	v->save.rip += 3; /* VMRUN: 0F 01 D8 */
+	host_skip_svm(cpu); /* the exit code there is VMRUN's still */
 	v->save.dr7 = DR7_INIT;
-	v->control.int_state = 0;
 	host_set_gif(cpu, false);
 }
 

@@ -8,11 +8,12 @@
 
 #define BIT32(n) ((uint32_t)1 << (n))
 
-/* Leaf 1: no MONITOR, VMX, PDCM, PCID, DCA, x2APIC, TSC deadline; no DTS, HTT, TM, PBE, MTRR, MCE,
+/* Leaf 1: no MONITOR, VMX, PDCM, PCID, DCA, x2APIC; no DTS, HTT, TM, PBE, MTRR, MCE,
  * MCA. */
 #define L1_ECX_CLEAR                                                                               \
 	(BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(10) |  \
-	 BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) | BIT32(21) | BIT32(24) | BIT32(27))
+	 BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) | BIT32(21) | BIT32(27))
+#define L1_ECX_DEADLINE	  BIT32(24) /* the host's KVM plays the local APIC, with TSC deadline */
 #define L1_ECX_OSXSAVE	  BIT32(27)
 #define L1_ECX_HYPERVISOR BIT32(31)
 #define L1_EDX_CLEAR                                                                               \
@@ -70,7 +71,7 @@ void zone_cpuid(struct zone_vcpu *vcpu)
 		break;
 	case 1:
 		r.ebx = (r.ebx & 0xff00) | 1u << 16; /* one CPU, APIC ID 0 */
-		r.ecx = (r.ecx & ~L1_ECX_CLEAR) | L1_ECX_HYPERVISOR;
+		r.ecx = (r.ecx & ~L1_ECX_CLEAR) | L1_ECX_DEADLINE | L1_ECX_HYPERVISOR;
 		if (s->cr4 & CR4_OSXSAVE)
 			r.ecx |= L1_ECX_OSXSAVE;
 		r.edx &= ~L1_EDX_CLEAR;

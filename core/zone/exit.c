@@ -188,13 +188,38 @@ static void port(struct cpu *cpu, struct zone_vcpu *vcpu)
 	reflect(cpu, vcpu, info & IOIO_IN ? PEND_PORT_IN : PEND_PORT_OUT, IO_LENGTH, &e);
 }
 
-static void msr(struct zone_vcpu *vcpu)
+/*
+ * The timer of the local APIC, which the host plays: the only MSR that leaves the Core. The zone
+ * counts on its own TSC, the host on what it believes the guest's TSC to be.
+ */
+static void tsc_deadline(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t value)
+{
+	uint64_t shown = value;
+
+	vcpu->tsc_deadline = value;
+	if (value) /* 0 disarms */
+		shown = value - vcpu->vmcb->control.tsc_offset + vcpu->host_tsc_offset;
+	struct face_exit e = {.code = EXIT_MSR,
+			      .info1 = 1,
+			      .rax = (uint32_t)shown,
+			      .rcx = MSR_TSC_DEADLINE,
+			      .rdx = shown >> 32};
+
+	vcpu->real_length = 2;
+	reflect(cpu, vcpu, PEND_MSR_WRITE, 2, &e);
+}
+
+static void msr(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	struct vmcb *v = vcpu->vmcb;
 	uint32_t index = (uint32_t)vcpu->gpr[RCX];
 	uint64_t value = (uint32_t)v->save.rax | vcpu->gpr[RDX] << 32;
 	bool write = v->control.exit_info1 & 1;
 
+	if (write && index == MSR_TSC_DEADLINE) {
+		tsc_deadline(cpu, vcpu, value);
+		return;
+	}
 	if (write ? zone_msr_write(vcpu, index, value) : zone_msr_read(vcpu, index, &value)) {
 		inject(vcpu, VEC_GP);
 		return;
@@ -280,7 +305,7 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		port(cpu, vcpu);
 		break;
 	case EXIT_MSR:
-		msr(vcpu);
+		msr(cpu, vcpu);
 		break;
 	case EXIT_CPUID:
 		zone_cpuid(vcpu);

@@ -33,6 +33,10 @@ void irq_accept(struct zone_vcpu *vcpu, const struct vmcb *h)
 		vcpu->irq[vector / 64] |= BIT64(vector % 64);
 	} else if (EVENT_TYPE(event) == EVENT_TYPE_NMI) {
 		vcpu->nmi_pending = true;
+	} else if (EVENT_TYPE(event) == EVENT_TYPE_EXC && vector == VEC_GP &&
+		   vcpu->pending == PEND_MSR_WRITE) {
+		vcpu->pending = PEND_NONE;
+		event_inject_exception(vcpu->vmcb, VEC_GP, true, 0);
 	} else {
 		vcpu->zone->stats.refused++;
 		refused_total++;

@@ -5,7 +5,9 @@
 
 #include "zone/zone.h"
 
-/* The host's EVENTINJ: external interrupts and NMI are kept for the zone, all else refused. */
+/*
+ * The host's EVENTINJ: external interrupts and NMI are kept for the zone, #GP answers a write of an
+ * MSR that the host plays, all else is refused. Before exit_complete. */
 void irq_accept(struct zone_vcpu *vcpu, const struct vmcb *h);
 
 /* Before an entry: offer the highest interrupt as V_IRQ, so that IF, shadow and TPR decide. */

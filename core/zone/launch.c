@@ -47,8 +47,10 @@ static bool caller_valid(const struct cpu *cpu)
 static int alloc_memory(struct zone *z)
 {
 	z->nr_pages = z->memory_bytes >> PAGE_SHIFT;
-	z->recs_pages =
-		ALIGN_UP(z->nr_pages / RECS_PER_PAGE * sizeof(*z->recs), PAGE_SIZE) >> PAGE_SHIFT;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers, one for 128 records */
+	uint64_t recs_bytes = z->nr_pages / RECS_PER_PAGE * sizeof(*z->recs);
+
+	z->recs_pages = ALIGN_UP(recs_bytes, PAGE_SIZE) >> PAGE_SHIFT;
 	z->open_list_pages = ALIGN_UP(z->window * sizeof(*z->open_list), PAGE_SIZE) >> PAGE_SHIFT;
 	z->recs = pages_alloc(z->recs_pages);
 	z->open_list = pages_alloc(z->open_list_pages);
@@ -114,6 +116,22 @@ static int measure_image(struct zone *z, const struct cl_launch_desc *d)
 	return 0;
 }
 
+/* Tell the zone the frequency of its clock; the digits were measured as they came. */
+static int write_tsc_khz(struct zone *z, uint64_t gpa)
+{
+	uint64_t khz = clock_ticks(1);
+	int r = page_touch_private(z, gpa);
+
+	if (r)
+		return r;
+	const struct page_rec *rec = page_rec(z, (uint64_t)page_index(z, gpa));
+	char *digits = phys_to_virt(((uint64_t)rec->pfn << PAGE_SHIFT) | (gpa & ~PAGE_MASK));
+
+	for (unsigned i = 0; i < CL_TSC_KHZ_DIGITS; i++)
+		digits[i] = "0123456789abcdef"[khz >> 4 * (CL_TSC_KHZ_DIGITS - 1 - i) & 15];
+	return 0;
+}
+
 /* The one state in which every zone starts: Linux's 64-bit boot protocol. */
 static void first_registers(struct zone_vcpu *vcpu, const struct cl_launch_desc *d)
 {
@@ -174,6 +192,8 @@ static int prepare(struct cpu *cpu, struct zone *z, const struct cl_launch_desc 
 	r = measure_image(z, d);
 	if (!r)
 		r = boot_tables(z);
+	if (!r && d->tsc_khz_gpa)
+		r = write_tsc_khz(z, d->tsc_khz_gpa);
 	if (r)
 		z->state = CL_ZONE_NONE;
 	return r;

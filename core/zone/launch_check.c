@@ -32,7 +32,7 @@ static bool segment_valid(const struct cl_launch_desc *d, uint64_t gpa, uint64_t
 int launch_check(const struct cl_launch_desc *d)
 {
 	uint64_t last_end = 0;
-	bool entry_found = false;
+	bool entry_found = false, tsc_found = !d->tsc_khz_gpa;
 
 	if (d->magic != CL_DESC_MAGIC || d->version != CL_LAUNCH_VERSION || d->reserved0)
 		return -CL_EINVAL;
@@ -55,8 +55,11 @@ int launch_check(const struct cl_launch_desc *d)
 		if (!segment_valid(d, gpa, size) || gpa < last_end)
 			return -CL_EINVAL;
 		last_end = gpa + size;
+		tsc_found |= d->tsc_khz_gpa >= gpa && d->tsc_khz_gpa < last_end &&
+			     last_end - d->tsc_khz_gpa >= CL_TSC_KHZ_DIGITS &&
+			     (d->tsc_khz_gpa & (PAGE_SIZE - 1)) <= PAGE_SIZE - CL_TSC_KHZ_DIGITS;
 		entry_found |= d->entry_rip >= gpa && d->entry_rip < last_end;
 	}
 	/* The first page tables map the low 4 GiB only. */
-	return entry_found && d->entry_rip < SIZE_4G ? 0 : -CL_EINVAL;
+	return entry_found && tsc_found && d->entry_rip < SIZE_4G ? 0 : -CL_EINVAL;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* MSRs of a zone: those in its VMCB directly, a few answered here, all else #GP. None is the
- * host's. */
+/*
+ * MSRs of a zone: those in its VMCB directly, a few answered here, all else #GP. The host plays one
+ * only, the timer of the local APIC (exit.c).
+ */
 #include "cpu/msr.h"
 #include "svm/bitmap.h"
 #include "zone/vcpu.h"
@@ -33,6 +35,9 @@ int zone_msr_read(struct zone_vcpu *vcpu, uint32_t msr, uint64_t *value)
 	switch (msr) {
 	case MSR_TSC:
 		*value = rdtsc() + v->control.tsc_offset;
+		return 0;
+	case MSR_TSC_DEADLINE:
+		*value = vcpu->tsc_deadline;
 		return 0;
 	case MSR_APIC_BASE:
 		*value = APIC_BASE_ZONE;

@@ -162,8 +162,9 @@ bool vcpu_enter(struct cpu *cpu, uint64_t pa)
 		drop_view(vcpu);
 	vcpu->view_ncr3 = h->control.ncr3;
 	vcpu->host_asid = h->control.asid;
-	exit_complete(vcpu, h);
+	vcpu->host_tsc_offset = h->control.tsc_offset;
 	irq_accept(vcpu, h);
+	exit_complete(vcpu, h);
 	load_live(cpu, vcpu);
 	return true;
 }
@@ -202,6 +203,8 @@ void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit)
 	if (!to)
 		panic("the host's VMCB 0x%lx became a zone's page", cpu->nested.vmcb12_pa);
 	memset(cpu->gpr, 0, sizeof(cpu->gpr));
+	cpu->gpr[RCX] = exit->rcx;
+	cpu->gpr[RDX] = exit->rdx;
 	cpu->gpr[RDI] = exit->rdi;
 	vmcb_copy_vmrun_state(&to->save, &vcpu->face);
 	to->save.rax = exit->rax;

@@ -27,7 +27,7 @@ void vcpu_run(struct cpu *cpu);
 /* What the host gets to see of an exit. */
 struct face_exit {
 	uint64_t code, info1, info2;
-	uint64_t rax, rdi;
+	uint64_t rax, rcx, rdx, rdi;
 	uint8_t insn[4];
 	uint8_t insn_len;
 };

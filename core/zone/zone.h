@@ -57,6 +57,7 @@ enum pending_op {
 	PEND_MMIO_WRITE,
 	PEND_MMIO_READ,
 	PEND_HLT,
+	PEND_MSR_WRITE,
 };
 
 struct zone_vcpu {
@@ -80,10 +81,12 @@ struct zone_vcpu {
 	bool nmi_pending, nmi_masked;
 	uint64_t injected; /* EVENTINJ of the last entry */
 
-	struct npt view;	/* shared side; its root also leads to the zone's private side */
-	uint64_t view_ncr3;	/* the host's table that the shared side shadows */
-	uint32_t host_asid;	/* the host's ASID for this vCPU at its last entry */
-	struct epoch_seen seen; /* of zone.epoch */
+	struct npt view;	  /* shared side; its root also leads to the zone's private side */
+	uint64_t view_ncr3;	  /* the host's table that the shared side shadows */
+	uint64_t host_tsc_offset; /* guest TSC as the host computes it */
+	uint64_t tsc_deadline;	  /* as the zone wrote it last */
+	uint32_t host_asid;	  /* the host's ASID for this vCPU at its last entry */
+	struct epoch_seen seen;	  /* of zone.epoch */
 };
 
 struct zone {

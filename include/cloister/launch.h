@@ -75,14 +75,23 @@ struct cl_launch_desc {
 	uint64_t policy;       /* CL_POLICY_* */
 	uint64_t entry_rip;    /* 64-bit entry point; inside a segment */
 	uint64_t entry_rsi;    /* value of RSI at entry (Linux: boot_params) */
-	uint32_t nr_segs;      /* 1 … CL_LAUNCH_SEGS_MAX */
+	/*
+	 * 0, or where in a segment eight ASCII zeros stand that the Core replaces, after measuring,
+	 * by its TSC's frequency in kHz, in hexadecimal: Linux's tsc_early_khz=0x00000000. The
+	 * digest does not depend on the machine; the zone need not calibrate against a timer that
+	 * the host plays.
+	 */
+	uint64_t tsc_khz_gpa;
+	uint32_t nr_segs; /* 1 … CL_LAUNCH_SEGS_MAX */
 	uint32_t reserved0;
 	struct cl_launch_seg seg[CL_LAUNCH_SEGS_MAX];
-	uint8_t reserved1[4096 - 56 - 16 * CL_LAUNCH_SEGS_MAX];
+	uint8_t reserved1[4096 - 64 - 16 * CL_LAUNCH_SEGS_MAX];
 };
 
-#define CL_POLICY_DEBUG 0x1ull /* reserved: this version refuses it */
-#define CL_POLICY_KNOWN 0x0ull /* the policy bits this version accepts */
+#define CL_TSC_KHZ_DIGITS 8u
+
+#define CL_POLICY_DEBUG	  0x1ull /* reserved: this version refuses it */
+#define CL_POLICY_KNOWN	  0x0ull /* the policy bits this version accepts */
 
 _Static_assert(sizeof(struct cl_launch_header) == 4096, "launch header is one page");
 _Static_assert(sizeof(struct cl_launch_desc) == 4096, "launch descriptor is one page");

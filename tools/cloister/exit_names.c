@@ -31,7 +31,7 @@ void exit_name(uint32_t code, char name[EXIT_NAME_MAX])
 	else if (code < 0x60)
 		snprintf(name, EXIT_NAME_MAX, "EXCEPTION_%u", code - 0x40);
 	else if (code == NPF_SLOT)
-		strcpy(name, "NPF");
+		snprintf(name, EXIT_NAME_MAX, "NPF");
 	else if (code - FIRST_NAMED < sizeof(named) / sizeof(named[0]))
 		snprintf(name, EXIT_NAME_MAX, "%s", named[code - FIRST_NAMED]);
 	else

@@ -126,7 +126,7 @@ int verb_measure(int argc, char **argv)
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	char text[2 * CL_DIGEST_SIZE + 1];
-	uint8_t digest[CL_DIGEST_SIZE];
+	uint8_t digest[CL_DIGEST_SIZE] = {0};
 	const char *memory = NULL;
 	enum output output = DIGEST;
 	int id;

@@ -64,6 +64,6 @@ void printable(char *to, size_t size, const char *from)
 {
 	size_t i = 0;
 	for (; from[i] && i + 1 < size; i++)
-		to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+		to[i] = (char)(from[i] >= ' ' && from[i] <= '~' ? from[i] : '?');
 	to[i] = '\0';
 }

@@ -23,7 +23,7 @@ int parse_publish(const char *text, struct publish *p)
 
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	char *zone = strrchr(copy, ':');
 	if (!zone)
 		return -EINVAL;
@@ -105,5 +105,5 @@ void name_from_path(const char *path, char name[NAME_MAX_LENGTH + 1])
 			name[used++] = path[i];
 	name[used] = '\0';
 	if (!used)
-		strcpy(name, "zone");
+		memcpy(name, "zone", sizeof("zone"));
 }

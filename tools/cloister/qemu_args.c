@@ -52,7 +52,7 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 	add(args, "-object");
 	add(args,
 	    "memory-backend-file,id=ram,size=%" PRIu64 "M,mem-path=/proc/self/fd/%d,share=on,"
-	    "prealloc=off",
+	    "prealloc=off,align=2M",
 	    p->memory >> 20, p->ram_fd);
 }
 

@@ -49,16 +49,40 @@ static bool moves_locked_pages(void)
 	return n != 1 || c != '0';
 }
 
-static int lock_all(struct ram *ram, const char **warn)
+// A memfd gets huge pages only if the host allows them on request; Debian's default is "never".
+static void allow_huge_pages(void)
 {
-	ram->map = mmap(NULL, ram->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-			ram->fd, 0);
+	char now[128];
+	int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ssize_t n = read(fd, now, sizeof(now) - 1);
+	if (n > 0) {
+		now[n] = 0;
+		if (strstr(now, "[never]") && pwrite(fd, "advise", 6, 0) != 6)
+			errno = 0; // 4 KiB pages do as well, slower
+	}
+	close(fd);
+}
+
+// In huge pages where the host has them: KVM then maps 2 MiB for one fault instead of 4 KiB, and
+// each first touch of a page by a zone needs the host no more.
+static int populate(struct ram *ram)
+{
+	allow_huge_pages();
+	ram->map = mmap(NULL, ram->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd, 0);
 	if (ram->map == MAP_FAILED) {
 		ram->map = NULL;
 		return -errno;
 	}
 	// A dump of this process would read every page and have the Core seal it.
 	madvise(ram->map, ram->bytes, MADV_DONTDUMP);
+	madvise(ram->map, ram->bytes, MADV_HUGEPAGE);
+	return madvise(ram->map, ram->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
+}
+
+static int lock_all(struct ram *ram, const char **warn)
+{
 	if (mlock(ram->map, ram->bytes))
 		return -errno;
 	int rc = pin(ram);
@@ -78,6 +102,8 @@ int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn)
 		return -errno;
 	int rc =
 		ftruncate(ram->fd, (off_t)bytes) || fcntl(ram->fd, F_ADD_SEALS, SEALS) ? -errno : 0;
+	if (!rc)
+		rc = populate(ram);
 	if (!rc && lock)
 		rc = lock_all(ram, warn);
 	if (rc)

@@ -20,8 +20,8 @@ struct ram {
 	}
 
 /*
- * Make a memfd of this size. With `lock`, all of it is present, locked (never swapped) and pinned
- * (never moved); *warn is then NULL or says why it could not be pinned. 0 or negative errno.
+ * Make a memfd of this size, all of it present. With `lock`, it is locked (never swapped) and
+ * pinned (never moved); *warn is then NULL or says why it could not be pinned. 0 or negative errno.
  */
 int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn);
 void ram_release(struct ram *ram);

@@ -25,7 +25,7 @@ const char *state_base(void)
 		return base;
 	// A comma would end the path in QEMU's options.
 	if (given && given[0] == '/' && strlen(given) < sizeof(base) && !strchr(given, ','))
-		strcpy(base, given);
+		snprintf(base, sizeof(base), "%s", given);
 	else if (geteuid() != 0 && user && user[0] == '/' && strlen(user) + 16 < sizeof(base))
 		snprintf(base, sizeof(base), "%s/cloister", user);
 	else
@@ -63,7 +63,7 @@ int state_lock(void)
 // Everything of ours in a zone's directory, then the directory.
 static void remove_files(const char *name)
 {
-	static const char *const files[] = {STATE_FILE, STATE_FILE ".new", CONSOLE_FILE, QEMU_LOG,
+	static const char *const files[] = {STATE_FILE, STATE_FILE_NEW, CONSOLE_FILE, QEMU_LOG,
 					    QMP_SOCKET};
 	char path[BASE_MAX + 256];
 
@@ -152,7 +152,7 @@ int state_save(const struct state *st)
 	if (!json)
 		return -ENOMEM;
 	if (!state_path(path, sizeof(path), st->name, STATE_FILE) ||
-	    !state_path(new_path, sizeof(new_path), st->name, STATE_FILE ".new"))
+	    !state_path(new_path, sizeof(new_path), st->name, STATE_FILE_NEW))
 		return -ENAMETOOLONG;
 	if (json_dump_file(json, new_path, JSON_INDENT(2)) || rename(new_path, path)) {
 		unlink(new_path);
@@ -206,6 +206,7 @@ int state_load(struct state *st, const char *name)
 {
 	char path[BASE_MAX + 256];
 
+	memset(st, 0, sizeof(*st));
 	if (!name_valid(name) || !state_path(path, sizeof(path), name, STATE_FILE))
 		return -EINVAL;
 	if (access(path, R_OK))
@@ -215,7 +216,6 @@ int state_load(struct state *st, const char *name)
 	if (!phase || get_number(json, "version") != 1)
 		return -EINVAL;
 
-	memset(st, 0, sizeof(*st));
 	copy_text(st->name, sizeof(st->name), name);
 	st->phase = PHASE_ENDED;
 	for (int i = 0; i < 3; i++)

@@ -20,12 +20,13 @@
 #include "options.h"
 #include "process.h"
 
-#define STATE_FILE   "state.json"
-#define CONSOLE_FILE "console.log"
-#define QEMU_LOG     "qemu.log"
-#define QMP_SOCKET   "qmp.sock"
-#define REASON_MAX   160
-#define IMAGE_MAX    4096
+#define STATE_FILE     "state.json"
+#define STATE_FILE_NEW "state.json.new"
+#define CONSOLE_FILE   "console.log"
+#define QEMU_LOG       "qemu.log"
+#define QMP_SOCKET     "qmp.sock"
+#define REASON_MAX     160
+#define IMAGE_MAX      4096
 
 enum phase {
 	PHASE_STARTING, /* not yet seen as a zone */

@@ -197,17 +197,16 @@ static struct acpi_fadt make_fadt(uint32_t facs, uint32_t dsdt)
 {
 	// SMI_CMD = 0: the machine is in ACPI mode for good (QEMU with smm=off keeps SCI_EN set).
 	// The legacy and the X_ fields name the same registers; the FACS only by its 32-bit field
-	// (ACPI 6.3, section 5.2.9: one of the two is zero).
+	// (ACPI 6.3, section 5.2.9: one of the two is zero). No PM timer (its fields are zero, as
+	// section 4.8.3.3 allows): it would be a clock that the host can bend.
 	struct acpi_fadt f = {
 		.firmware_ctrl = facs,
 		.dsdt = dsdt,
 		.sci_int = SCI_IRQ,
 		.pm1a_evt = PM_BASE,
 		.pm1a_cnt = PM_BASE + 4,
-		.pm_tmr = PM_BASE + 8,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
-		.pm_tmr_len = 4,
 		.p_lvl2_lat = 0xfff, // no C2, no C3
 		.p_lvl3_lat = 0xfff,
 		.boot_arch = FADT_LEGACY | FADT_NO_VGA,
@@ -219,7 +218,6 @@ static struct acpi_fadt make_fadt(uint32_t facs, uint32_t dsdt)
 		.x_dsdt = dsdt,
 		.x_pm1a_evt = io_register(PM_BASE, 32, 2),
 		.x_pm1a_cnt = io_register(PM_BASE + 4, 16, 2),
-		.x_pm_tmr = io_register(PM_BASE + 8, 32, 3),
 	};
 	seal(&f, "FACP", 6, sizeof(f));
 	return f;

@@ -55,7 +55,7 @@ static void put_le(uint8_t *p, uint64_t value, uint32_t bytes)
 static void e820_add(uint8_t *zero_page, uint64_t start, uint64_t end, uint32_t type)
 {
 	uint8_t *count = &zero_page[ZP_E820_ENTRIES];
-	uint8_t *entry = zero_page + ZP_E820_TABLE + (uint32_t)*count * ZP_E820_SIZE;
+	uint8_t *entry = zero_page + ZP_E820_TABLE + (size_t)*count * ZP_E820_SIZE;
 
 	if (start >= end)
 		return;
@@ -101,8 +101,8 @@ static int place_initrd(const struct launch_input *in, const struct bzimage *bz,
 	uint64_t bytes = page_up(in->initrd_bytes);
 	uint64_t kernel_end = page_up(bz->load + bz->init_size);
 	uint64_t needed = kernel_end + bytes;
-	uint64_t image = 2 * CL_PAGE_SIZE + page_up(bz->payload_bytes) + bytes + ACPI_REGION_BYTES +
-			 2 * CL_PAGE_SIZE;
+	uint64_t image = 2ull * CL_PAGE_SIZE + page_up(bz->payload_bytes) + bytes +
+			 ACPI_REGION_BYTES + 2ull * CL_PAGE_SIZE;
 
 	if (bz->initrd_max < top)
 		top = page_down(bz->initrd_max + 1);
@@ -130,7 +130,9 @@ int launch_build(struct launch *l, const struct launch_input *in, char err[LAUNC
 	struct bzimage bz;
 	uint64_t initrd_gpa = 0;
 	const char *why;
-	size_t cmdline_bytes = strlen(in->cmdline) + 1;
+	// The Core fills the digits in once it has measured them as zeros.
+	static const char tsc[] = " tsc_early_khz=0x00000000";
+	size_t cmdline_bytes = strlen(in->cmdline) + sizeof(tsc);
 
 	if (in->memory < CL_ZONE_MEMORY_MIN || in->memory > CL_ZONE_MEMORY_MAX ||
 	    in->memory % (2ull << 20))
@@ -154,7 +156,8 @@ int launch_build(struct launch *l, const struct launch_input *in, char err[LAUNC
 	if (acpi_bytes < 0)
 		return refuse(err, "ACPI tables: %s", strerror(-acpi_bytes));
 	uint64_t acpi_pages = page_up((uint64_t)acpi_bytes);
-	memcpy(l->cmdline, in->cmdline, cmdline_bytes);
+	memcpy(l->cmdline, in->cmdline, cmdline_bytes - sizeof(tsc));
+	memcpy(l->cmdline + cmdline_bytes - sizeof(tsc), tsc, sizeof(tsc));
 	make_boot_params(l->boot_params, in, &bz, initrd_gpa, acpi_pages);
 
 	l->desc.magic = CL_DESC_MAGIC;
@@ -163,7 +166,8 @@ int launch_build(struct launch *l, const struct launch_input *in, char err[LAUNC
 	l->desc.memory_bytes = in->memory;
 	l->desc.entry_rip = bz.load + BZ_ENTRY_64;
 	l->desc.entry_rsi = LAUNCH_BOOT_PARAMS;
-	l->file_bytes = 2 * CL_PAGE_SIZE;
+	l->desc.tsc_khz_gpa = LAUNCH_CMDLINE + cmdline_bytes - 1 - CL_TSC_KHZ_DIGITS;
+	l->file_bytes = 2ull * CL_PAGE_SIZE;
 	add_part(l, &(struct launch_part){"boot_params", LAUNCH_BOOT_PARAMS, CL_PAGE_SIZE,
 					  l->boot_params, CL_PAGE_SIZE});
 	add_part(l, &(struct launch_part){"cmdline", LAUNCH_CMDLINE, CL_PAGE_SIZE, l->cmdline,

@@ -85,7 +85,7 @@ static int build(struct canary *c, size_t fragment)
 {
 	unsigned int bits = 6;
 
-	if (fragment < 2 * WORD || c->len < fragment || c->len > CANARY_MAX)
+	if (fragment < 2ul * WORD || c->len < fragment || c->len > CANARY_MAX)
 		return -EINVAL;
 	if (one_byte_prevails(c))
 		return -EDOM;
@@ -189,8 +189,8 @@ int canary_load(struct canary *c, const char *path, size_t fragment)
 
 	memset(c, 0, sizeof(*c));
 	rc = read_file(path, &file, &len);
-	if (rc)
-		return rc;
+	if (rc || !file)
+		return rc ? rc : -EIO;
 	if (len < 16 || memcmp(file, CANARY_MAGIC, 8) != 0) {
 		rc = canary_init(c, file, len, fragment);
 		explicit_bzero(file, len);

@@ -35,7 +35,7 @@ static int name_to_class(struct classes *c, const char *name)
 			return (int)i;
 	if (c->nr == CLASS_MAX)
 		return -ENOSPC;
-	strcpy(c->name[c->nr], name);
+	memcpy(c->name[c->nr], name, strlen(name) + 1);
 	return (int)c->nr++;
 }
 

@@ -32,7 +32,7 @@ static void make_sbox(void)
 
 static size_t schedule_bytes(unsigned int nk)
 {
-	return (nk + 7) * 16u;
+	return ((size_t)nk + 7) * 16;
 }
 
 size_t aes_expand(const uint8_t *key, unsigned int nk, uint8_t out[AES_SCHEDULE_MAX])
@@ -41,7 +41,7 @@ size_t aes_expand(const uint8_t *key, unsigned int nk, uint8_t out[AES_SCHEDULE_
 	uint8_t rcon = 1;
 
 	make_sbox();
-	memcpy(out, key, 4u * nk);
+	memcpy(out, key, (size_t)4 * nk);
 	for (size_t i = nk; i < words; i++) {
 		const uint8_t *prev = out + 4 * (i - 1), *back = out + 4 * (i - nk);
 		uint8_t t[4] = {prev[0], prev[1], prev[2], prev[3]};

@@ -1,0 +1,28 @@
+# Programs for the node tests: into the node, but not into the product.
+VMM_dir := tests/node/programs
+VMM_out := $(BUILD)/node/payload/usr/lib/cloister-tests
+
+$(VMM_out)/cl-vmm: $(wildcard $(VMM_dir)/*.[chS] include/cloister/*.h) mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -I$(VMM_dir) -static -o $@ $(filter %.c %.S,$^)
+
+#: make node-programs  what the node tests run in the node
+.PHONY: node-programs
+node-programs: $(VMM_out)/cl-vmm
+all: node-programs
+
+# A zone's kernel of a few hundred bytes, and a host's.
+$(VMM_out)/tiny.bin: $(VMM_dir)/boot/tiny.S mk/node-tests.mk
+	$(call say,AS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -c -o $@.o $<
+	$(Q)objcopy -O binary -j .text $@.o $@
+	$(Q)rm $@.o
+$(BUILD)/node-tests/payload.elf: $(VMM_dir)/boot/payload.S mk/node-tests.mk
+	$(call say,AS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -c -o $@.o $<
+	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x200000 -e payload --section-start .multiboot=0x1ff000 -o $@ $@.o
+	$(Q)rm $@.o
+node-programs: $(VMM_out)/tiny.bin $(BUILD)/node-tests/payload.elf

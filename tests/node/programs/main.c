@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// cl-vmm CASE: attacks on zones by their own VMM, and on the Core by the host's root. Prints FAIL
+// lines and exits with 1 if anything was not as it has to be.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/io.h>
+#include <unistd.h>
+#include "scenarios.h"
+#include "vm.h"
+
+/*
+ * The Core's table for the host keeps what it once had to split, a page for each 2 MiB that a zone
+ * has ever used, so a run may cost pages; a leak costs them in every run.
+ */
+#define RUNS_MAX 8
+
+#define CASE(name) {#name, t_##name}
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	CASE(launch),	    CASE(descriptor),	   CASE(segments),
+	CASE(parameters),   CASE(caller),	   CASE(small_windows),
+	CASE(core_memory_as_ram), CASE(instructions), CASE(msrs),
+	CASE(msr_values),   CASE(cpuid),	   CASE(zone_calls),
+	CASE(exit),	    CASE(triple_fault),	   CASE(fetch_shared),
+	CASE(tables_shared), CASE(outside_ram),	   CASE(hole),
+	CASE(convert),	    CASE(stopped_by_host), CASE(plain_pages),
+	CASE(host_reads),   CASE(window),	   CASE(idle),
+	CASE(tampered),	    CASE(replayed),	   CASE(exchanged),
+	CASE(memory_replaced), CASE(memory_dropped), CASE(one_frame_twice),
+	CASE(other_zone_lives), CASE(scrubbed),	   CASE(many_lives),
+	CASE(many_at_once), CASE(plain_registers), CASE(registers),
+	CASE(set_registers), CASE(reset),	   CASE(interrupts),
+	CASE(bad_interrupts), CASE(dead_stays_dead), CASE(host_calls),
+	CASE(launch_again),
+};
+
+static void ring(int number)
+{
+	(void)number; /* KVM_RUN comes back with EINTR */
+}
+
+/*
+ * Free pages of the Core while there is nothing that it remembers of any guest: a launch makes it
+ * drop its shadows of ordinary guests' tables, the end of the zone gives back the rest. Exact only
+ * while no other guest runs in the node.
+ */
+static uint64_t settled_pool(void)
+{
+	struct vm vm;
+
+	vm_open(&vm);
+	vm_protect(&vm, TASK_SPIN, 0, 0);
+	vm_said(&vm);
+	vm_close(&vm);
+	return core_info().pool_free;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = {.sa_handler = ring};
+	const char *name = argc == 2 ? argv[1] : "";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* A guest that never exits: KVM_RUN is interrupted, and the case fails. */
+	sigaction(SIGALRM, &action, NULL);
+	alarm(60);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(cases[i].name, name) != 0)
+			continue;
+		settled_pool(); /* what the Core makes once and keeps, for its first zone */
+		uint64_t gone = 1;
+		for (unsigned runs = 0; gone && !failures && runs < RUNS_MAX; runs++) {
+			uint64_t before = settled_pool();
+			cases[i].run();
+			gone = before - settled_pool();
+		}
+		expect(!gone, "%lld Core pages are gone, in each of %d runs", (long long)gone,
+		       RUNS_MAX);
+		puts(failures ? "failed" : "ok");
+		return failures ? 1 : 0;
+	}
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		puts(cases[i].name);
+	return 2;
+}
