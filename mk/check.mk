@@ -17,6 +17,11 @@ check-quick:
 check-format:
 	$(Q)clang-format --dry-run -Werror $(CHECK_C)
 
+#: make format         rewrite all C as check-format wants it
+.PHONY: format
+format:
+	$(Q)clang-format -i $(CHECK_C)
+
 #: make check-scripts  shell: bash -n and shellcheck; Python: does it compile
 check-scripts:
 	$(Q)scripts/check-scripts $(CHECK_TREE)

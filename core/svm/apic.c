@@ -10,6 +10,7 @@
 
 /* AMD APM vol. 2, chapter 16. */
 #define APIC_BASE_DEFAULT 0xfee00000ull
+#define MSI_WINDOW_SIZE	  0x100000ull
 #define ICR_LOW		  0x300u
 #define ICR_MODE(v)	  (((v) >> 8) & 7)
 #define ICR_SHORTHAND(v)  (((v) >> 18) & 3)
@@ -29,7 +30,7 @@ void apic_init(void)
 
 bool apic_is_page(uint64_t pa)
 {
-	return ALIGN_DOWN(pa, PAGE_SIZE) == base;
+	return pa >= base && pa - base < MSI_WINDOW_SIZE;
 }
 
 bool apic_in_region(uint64_t pa)
@@ -72,9 +73,14 @@ void apic_host_write(struct cpu *cpu, uint64_t gpa)
 	gpr[RAX] = v->save.rax;
 	gpr[RSP] = v->save.rsp;
 	uint32_t value = (uint32_t)mmio_store_value(&op, gpr);
-	uint64_t offset = gpa & (PAGE_SIZE - 1);
+	uint64_t offset = gpa - base;
 
 	v->save.rip = insn_next_rip(&in, v->save.rip);
+	if (offset >= PAGE_SIZE) {
+		log_warn("host: message signalled interrupt 0x%x to 0x%lx refused", value, gpa);
+		refused_total++;
+		return;
+	}
 	if (offset == ICR_LOW && !icr_allowed(value)) {
 		log_info("host: interrupt command 0x%x refused: one host CPU", value);
 		refused_total++;

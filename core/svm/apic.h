@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local APIC of the host. Its page is readable; writes come here, because INIT and SIPI sent
- * through the interrupt command register would start a CPU outside the Core.
+ * The local APIC of the host, and the rest of the MSI window behind it. Both are readable; writes
+ * come here, because INIT and SIPI, sent through the interrupt command register or as a message
+ * signalled interrupt, would start a CPU outside the Core.
  */
 #ifndef CORE_SVM_APIC_H
 #define CORE_SVM_APIC_H
@@ -9,10 +10,10 @@
 #include "svm/cpu.h"
 
 void apic_init(void);
-bool apic_is_page(uint64_t pa);	  /* the 4 KiB page at pa */
+bool apic_is_page(uint64_t pa);	  /* the 4 KiB page at pa is in the MSI window */
 bool apic_in_region(uint64_t pa); /* the 2 MiB region around pa */
 
-/* #NPF of the host: a write to the page. Done, or an exception is injected. */
+/* #NPF of the host: a write to the window. Done, or an exception is injected. */
 void apic_host_write(struct cpu *cpu, uint64_t gpa);
 
 /* Value that the host reads from and may write to MSR_APIC_BASE. */

@@ -30,6 +30,14 @@ unsigned cpu_phys_bits(void)
 	return bits;
 }
 
+/* The last thing that the Core does: no key and no open page outlives it. */
+static void scrub(void)
+{
+	zones_scrub();
+	report_key_wipe();
+	entropy_wipe();
+}
+
 static void nmi_received(void)
 {
 	this_cpu()->nmi_pending = true;
@@ -119,7 +127,7 @@ void core_main(struct boot_info *bi)
 	keys_init();
 	clock_init();
 	apic_init();
-	panic_set_hook(zones_scrub);
+	panic_set_hook(scrub);
 	frame_init(bi);
 	zones_init();
 	host_init(cpu, bi);

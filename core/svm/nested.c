@@ -195,8 +195,11 @@ static void reflect(struct cpu *cpu)
 
 	if (code == EXIT_INVALID)
 		g->control.exit_code = ~0ull;
-	if (!to)
-		panic("the host's VMCB 0x%lx became a zone's page", cpu->nested.vmcb12_pa);
+	if (!to) { /* the host gave its VMCB away as a zone's page: nowhere to report to */
+		refused_total++;
+		nested_to_host(cpu);
+		return;
+	}
 	memcpy(gpr, cpu->gpr, sizeof(gpr));
 	gpr[RAX] = g->save.rax;
 	gpr[RSP] = g->save.rsp;

@@ -200,8 +200,11 @@ void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit)
 	struct vmcb *to = nested_vmcb12(cpu);
 
 	store_live(cpu, vcpu);
-	if (!to)
-		panic("the host's VMCB 0x%lx became a zone's page", cpu->nested.vmcb12_pa);
+	if (!to) {
+		zone_kill(vcpu->zone, "the host gave its VMCB away as a page");
+		show_shutdown(cpu);
+		return;
+	}
 	memset(cpu->gpr, 0, sizeof(cpu->gpr));
 	cpu->gpr[RCX] = exit->rcx;
 	cpu->gpr[RDX] = exit->rdx;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Zone images for tests: variants of real ones, and one whose kernel is a few hundred bytes."""
+import io
 import json
 import struct
+import tarfile
 from pathlib import Path
 
 from node import BUILD
@@ -15,8 +17,8 @@ TINY_INITRD = b"070701 not much of an archive"
 def tiny_kernel():
     """A bzImage with all of the header's fields that `cloister` looks at, around boot/tiny.S."""
     code = (PROGRAMS / "tiny.bin").read_bytes()
-    k = bytearray(1024 + (64 << 10))
-    k[0x1f1] = 1                                         # setup_sects
+    k = bytearray(4096 + (64 << 10))
+    k[0x1f1] = 7                                         # setup_sects
     struct.pack_into("<I", k, 0x1f4, (64 << 10) // 16)   # syssize
     struct.pack_into("<H", k, 0x1fe, 0xaa55)             # boot_flag
     k[0x201] = 0x6a                                      # jump, over the header
@@ -28,7 +30,7 @@ def tiny_kernel():
     struct.pack_into("<I", k, 0x238, 2047)               # cmdline_size
     struct.pack_into("<Q", k, 0x258, 0x1000000)          # pref_address
     struct.pack_into("<I", k, 0x260, 0x100000)           # init_size
-    k[1024 + 0x200:1024 + 0x200 + len(code)] = code
+    k[4096 + 0x200:4096 + 0x200 + len(code)] = code
     return bytes(k)
 
 
@@ -50,9 +52,13 @@ def write(directory, files):
 
 def put(node, directory, files):
     """In the node."""
-    node.check(f"mkdir -p '{directory}'")
-    for name, data in files.items():
-        node.put(data, f"{directory}/{name}")
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, contents in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(contents), 0o644
+            tar.addfile(info, io.BytesIO(contents))
+    node.check(f"mkdir -p '{directory}' && tar -x -C '{directory}'", input=data.getvalue())
     return directory
 
 
