@@ -57,5 +57,5 @@ $(eval $(call tidy_rule,verify,$(VERIFY_src),$(HOSTED)))
 $(eval $(call tidy_rule,node,$(wildcard node/agent/*.c),$(HOSTED)))
 $(eval $(call tidy_rule,bench,$(wildcard bench/*/*.c),$(HOSTED) -Icore -Ibench/page))
 
-#: make check-tidy     clang-tidy on the Core and on all programs (.clang-tidy says which checks)
+#: make check-tidy     clang-tidy on the Core and on all programs but the tests'
 check-tidy: $(TIDY_ALL)

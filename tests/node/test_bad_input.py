@@ -254,9 +254,10 @@ def life(node, name, cmdline, end, reason):
     """One zone: started, ended; the reason in the Core's log, nothing left."""
     node.check(f"{RUN} --name {name} {tiny(node, cmdline)}")
     log = node.core_log()
-    instance = zones.inspect(node, name)["instance"]
+    state = zones.inspect(node, name)
+    instance = state["instance"]
     if end:
-        end(zones.inspect(node, name))
+        end(state)
     log.wait_for(rf"zone {instance} ended: {reason}", 60)
     node.check(f"while pgrep -x qemu-system-x86 >/dev/null; do sleep 0.1; done; "
                f"cloister ps; cloister stop {name}")

@@ -24,6 +24,8 @@ void state_settle(struct state *st)
 
 static void publish(void **state)
 {
+	static const char too_long[] =
+		"00000000000000000000000000000000000000000000000000000000000000080:80";
 	static const char *const bad[] = {"",
 					  "80",
 					  ":80",
@@ -42,8 +44,7 @@ static void publish(void **state)
 					  "1.2.3.4:80:80:80",
 					  "127.0.0.1,x:80:80",
 					  "80:80,hostfwd=tcp::1-:2",
-					  "00000000000000000000000000000000000000000000000000000000"
-					  "000000080:80"};
+					  too_long};
 	struct publish p;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

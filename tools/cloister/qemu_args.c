@@ -45,6 +45,13 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 		add(args, "host,host-phys-bits-limit=39,svm=off");
 	else
 		add(args, "max,la57=off");
+	if (!strcmp(p->accel, "kvm")) {
+		// QEMU asks KVM to report every access to the APIC's task priority, for old Windows.
+		// Each report writes all segments back, TR among them, which KVM then shows as busy;
+		// on an emulated CPU without the Core the guest's programs could do no port I/O.
+		add(args, "-global");
+		add(args, "kvm-apic.vapic=off");
+	}
 	add(args, "-smp");
 	add(args, "1");
 	add(args, "-m");
