@@ -5,10 +5,10 @@ CHECK := $(BUILD)/check
 CHECK_TREE := $(shell git ls-files --cached --others --exclude-standard 2>/dev/null || find . -path ./$(BUILD) -prune -o -type f -printf '%P\n')
 CHECK_C := $(filter %.c %.h,$(CHECK_TREE))
 
-#: make check          format, size, scripts, docs, both compilers, clang-tidy (two minutes)
-.PHONY: check check-quick check-format check-clang check-tidy check-scripts check-docs
+#: make check          format, size, scripts, docs, both compilers, clang-tidy (some minutes)
+.PHONY: check check-quick check-format check-clang check-clang-unit check-tidy check-scripts check-docs
 check:
-	$(Q)scripts/check format size scripts docs clang tidy
+	$(Q)scripts/check format size scripts docs clang clang-unit tidy
 # Without the slowest; what `make test` runs.
 check-quick:
 	$(Q)scripts/check format size scripts docs clang
@@ -33,6 +33,9 @@ check-docs:
 #: make check-clang    everything that gcc builds, built by clang as well, in build/clang
 check-clang:
 	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) HOSTCC=$(CLANG) BUILD=$(BUILD)/clang all
+# The same for the unit tests: another compiler, other sanitizers.
+check-clang-unit:
+	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) HOSTCC=$(CLANG) BUILD=$(BUILD)/clang unit
 
 # One stamp a file, so that only what has changed is looked at again. The flags are those that
 # build it, less the few that clang does not know.

@@ -36,6 +36,7 @@
 
 #define MSR_TSC		 0x10u
 #define MSR_APIC_BASE	 0x1bu
+#define MSR_TSC_ADJUST	 0x3bu
 #define MSR_PATCH_LEVEL	 0x8bu
 #define MSR_SYSENTER_CS	 0x174u
 #define MSR_SYSENTER_ESP 0x175u

@@ -13,6 +13,8 @@ static const struct {
 	uint32_t first, last;
 	bool read; /* reads are intercepted as well */
 } watched[] = {
+	{MSR_TSC, MSR_TSC, false}, /* the clock of the Core and of zones */
+	{MSR_TSC_ADJUST, MSR_TSC_ADJUST, false},
 	{MSR_APIC_BASE, MSR_APIC_BASE, true},
 	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, true},
 	{MSR_EFER, MSR_EFER, true},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MSRs of the host that could move memory from under the Core or take the CPU from it. */
+/* MSRs of the host that could move memory or time from under the Core or take the CPU from it. */
 #ifndef CORE_SVM_HOST_MSR_H
 #define CORE_SVM_HOST_MSR_H
 

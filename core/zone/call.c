@@ -206,8 +206,7 @@ void call_zone(struct cpu *cpu, struct zone_vcpu *vcpu)
 		r = zone_report(vcpu, gva, size);
 	} else if (op == CL_OP_EXIT && size == sizeof(arg.exit)) {
 		if (!space_read(&space, gva, &arg.exit, sizeof(arg.exit))) {
-			zone_kill(vcpu->zone, "exit, status %u", arg.exit.status);
-			vcpu_dead(cpu);
+			vcpu_kill(cpu, vcpu, "exit, status %u", arg.exit.status);
 			return;
 		}
 		r = -CL_EFAULT;

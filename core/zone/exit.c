@@ -15,12 +15,6 @@
 
 #define IO_LENGTH 2u /* what the host steps over for a port access */
 
-static void kill(struct cpu *cpu, struct zone_vcpu *vcpu, const char *why)
-{
-	zone_kill(vcpu->zone, "%s", why);
-	vcpu_dead(cpu);
-}
-
 static void reflect(struct cpu *cpu, struct zone_vcpu *vcpu, enum pending_op op, unsigned length,
 		    const struct face_exit *exit)
 {
@@ -93,7 +87,7 @@ static void mmio(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t
 
 	vcpu_space(vcpu, &space);
 	if (assist_decode(&space, &in) || insn_mmio(&in, &vcpu->mmio)) {
-		kill(cpu, vcpu, "unsupported instruction on a device address");
+		vcpu_kill(cpu, vcpu, "unsupported instruction on a device address");
 		return;
 	}
 	gpr_all(vcpu, gpr);
@@ -117,8 +111,7 @@ static void private_hole(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, 
 	if (!page_in_hole(gpa) || (info & (NPF_W | NPF_I)) || !zeros ||
 	    npt_map(&vcpu->zone->npt, ALIGN_DOWN(gpa, PAGE_SIZE), virt_to_phys(zeros), PTE_NX,
 		    NPT_4K)) {
-		zone_kill(vcpu->zone, "private access outside RAM, at 0x%lx", gpa);
-		vcpu_dead(cpu);
+		vcpu_kill(cpu, vcpu, "private access outside RAM, at 0x%lx", gpa);
 	}
 }
 
@@ -134,9 +127,9 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 		r = page_touch_private(vcpu->zone, gpa);
 		error = NPF_U | NPF_W | NPF_FINAL;
 	} else if (info & (NPF_I | NPF_WALK)) {
-		kill(cpu, vcpu,
-		     info & NPF_I ? "instruction fetch from a shared page"
-				  : "page table in a shared page");
+		vcpu_kill(cpu, vcpu, "%s",
+			  info & NPF_I ? "instruction fetch from a shared page"
+				       : "page table in a shared page");
 		return;
 	} else {
 		r = page_touch_shared(vcpu->zone, gpa, info, &error);
@@ -154,11 +147,10 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 			mmio(cpu, vcpu, gpa, error);
 		break;
 	case -CL_EIO:
-		zone_kill(vcpu->zone, "page 0x%lx failed its integrity check", gpa >> PAGE_SHIFT);
-		vcpu_dead(cpu);
+		vcpu_kill(cpu, vcpu, "page 0x%lx failed its integrity check", gpa >> PAGE_SHIFT);
 		break;
 	default:
-		kill(cpu, vcpu, "out of Core memory");
+		vcpu_kill(cpu, vcpu, "out of Core memory");
 		break;
 	}
 }
@@ -332,7 +324,7 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		debug_registers(vcpu);
 		break;
 	case EXIT_SHUTDOWN:
-		kill(cpu, vcpu, "triple fault");
+		vcpu_kill(cpu, vcpu, "triple fault");
 		break;
 	case EXIT_VMRUN ... EXIT_SKINIT:
 	case EXIT_INVLPGA:
@@ -340,8 +332,7 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		inject(vcpu, VEC_UD);
 		break;
 	default:
-		zone_kill(vcpu->zone, "exit code 0x%x", code);
-		vcpu_dead(cpu);
+		vcpu_kill(cpu, vcpu, "exit code 0x%x", code);
 		break;
 	}
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
 #include "cpu/msr.h"
+#include "lib/format.h"
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
@@ -148,9 +150,10 @@ bool vcpu_enter(struct cpu *cpu, uint64_t pa)
 		return false;
 	struct zone_vcpu *vcpu = &z->vcpu;
 
-	if (z->state == CL_ZONE_LIVE && was_reset(vcpu, h)) {
-		zone_kill(z, "the host reset the guest");
-		vcpu->vmcb12_pa = 0; /* an ordinary guest from here on */
+	if (was_reset(vcpu, h)) {
+		if (z->state == CL_ZONE_LIVE)
+			zone_kill(z, "the host reset the guest");
+		vcpu->vmcb12_pa = 0; /* an ordinary guest from here on, or another's VMCB */
 		return false;
 	}
 	if (z->state != CL_ZONE_LIVE) {
@@ -230,10 +233,17 @@ void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit)
 	nested_to_host(cpu);
 }
 
-void vcpu_dead(struct cpu *cpu)
+void vcpu_kill(struct cpu *cpu, struct zone_vcpu *vcpu, const char *fmt, ...)
 {
-	/* The zone's registers are still live: drop them for the host's. */
-	fpu_load(cpu->fpu_host, cpu->xcr0_host);
+	char why[sizeof(vcpu->zone->reason)];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(why, sizeof(why), fmt, args);
+	va_end(args);
+	/* The zone's registers are live: the host's come back before the zone is forgotten. */
+	store_live(cpu, vcpu);
+	zone_kill(vcpu->zone, "%s", why);
 	show_shutdown(cpu);
 }
 

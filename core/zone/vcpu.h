@@ -35,8 +35,9 @@ struct face_exit {
 /* #VMEXIT to the host. */
 void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit);
 
-/* The zone is dead: the host sees a shutdown. */
-void vcpu_dead(struct cpu *cpu);
+/* The zone that has just exited ends, and why; the host sees a shutdown. */
+void vcpu_kill(struct cpu *cpu, struct zone_vcpu *vcpu, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Guest-virtual memory of the zone; private pages only, opened as needed. */
 void vcpu_space(struct zone_vcpu *vcpu, struct space *space);

@@ -208,6 +208,7 @@ static void scrub(struct zone *z)
 		secure_zero(z->vcpu.fpu, PAGE_SIZE);
 	if (z->vcpu.vmcb)
 		secure_zero(z->vcpu.vmcb, PAGE_SIZE);
+	secure_zero(&z->vcpu, sizeof(z->vcpu));
 }
 
 void zones_scrub(void)

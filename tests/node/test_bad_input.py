@@ -2,6 +2,7 @@
 """What `cloister` is given wrongly, and what happens to it on the way: a clear message, the
 documented exit code, nothing left behind. The zones are tiny (lib/images.py): up in seconds."""
 import json
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from zones import NODE, nothing_left  # noqa: F401
 
 TINY = "/tmp/images/tiny"
 RUN = "cloister run --quiet"
+ZONE_PAGES = 16  # a zone of 64 MiB needs more of the Core than that, only to list its pages
 
 IMAGES = {  # of zone.json: what is wrong, and a word that the message has to have
     "empty": (b"", "zone.json"),
@@ -295,15 +297,12 @@ def test_ends_of_zones(node):
         "fail": ("fail", None, "exit, status 3"),
     }
     for name, (cmdline, end, reason) in ends.items():
-        # The Core's table for the host keeps a page for each 2 MiB that a zone has ever used: that
-        # comes once, while a leak shows in each life.
-        for _ in range(5):
-            before = settled(node)
-            life(node, name, cmdline, end, reason)
-            gone = before - settled(node)
-            if gone <= 0:
-                break
-        expect(gone <= 0, f"{name}: {gone} pages of the Core are gone, each time")
+        before = settled(node)
+        life(node, name, cmdline, end, reason)
+        gone = before - settled(node)
+        # The Core's table for the host keeps a page for each 2 MiB that a zone has ever used: a few
+        # at most, as this zone is small. To the page: core.many_lives.
+        expect(gone < ZONE_PAGES, f"{name}: {gone} pages of the Core are gone")
 
 
 @case(timeout=300)
@@ -312,7 +311,9 @@ def test_foreground_exit_codes(node):
     for cmdline, code in (("exit", 0), ("fail", 20), ("triple", 20)):
         result = node.run(f"{RUN} --foreground --name front {tiny(node, cmdline)}")
         expect(result.rc == code, f"{cmdline}: {result.rc}, not {code}", result.err)
-        expect("tiny: up" in result.out, "no console", result.out)
+        # What `run` itself has to say may come in the middle of a line of the console's.
+        console = re.sub(r"front instance .*\n", "", result.out)
+        expect("tiny: up" in console, "no console", result.out)
     nothing_left(node)
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 
 from case import case, expect
+from images import put, tiny_files
 from machine import Machine
 from node import NodeError, free_port
 
@@ -87,6 +88,28 @@ def test_kvm_guest(node):
                        "-device isa-debugcon,iobase=0x402,chardev=log")
     guest.wait_for("No bootable device", timeout=200)
     guest.kill()
+
+
+def test_zone_without_core_is_told(node):
+    "A zone on a host without the Core: exit code 12, which says so; nothing left."
+    image = put(node, "/tmp/images/tiny", tiny_files())
+    for command in (f"cloister run {image}", "cloister core info"):
+        result = node.run(command)
+        expect(result.rc == 12 and "Core" in result.err, f"{command}: {result.rc}", result.err)
+    result = node.run("/usr/lib/cloister-tests/cl-vmm launch")
+    expect(result.rc == 1 and "does not answer" in result.out, "the tests' own program")
+    expect(node.run("ls -A /run/cloister | grep -v '^[.]lock$'").out == "", "something is left")
+
+
+def test_zone_without_kvm_is_told(node):
+    "A zone on a host without KVM: exit code 11."
+    image = put(node, "/tmp/images/tiny", tiny_files())
+    node.check("until rmmod kvm_amd; do sleep 0.2; done")
+    try:
+        result = node.run(f"cloister run {image}")
+    finally:
+        node.check("modprobe kvm_amd")
+    expect(result.rc == 11 and "kvm" in result.err, f"exit code {result.rc}", result.err)
 
 
 def test_missing_core_is_told():

@@ -46,9 +46,10 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 	else
 		add(args, "max,la57=off");
 	if (!strcmp(p->accel, "kvm")) {
-		// QEMU asks KVM to report every access to the APIC's task priority, for old Windows.
-		// Each report writes all segments back, TR among them, which KVM then shows as busy;
-		// on an emulated CPU without the Core the guest's programs could do no port I/O.
+		// QEMU asks KVM to report every access to the APIC's task priority, for old
+		// Windows. Each report writes all segments back, TR among them, which KVM then
+		// shows as busy; on an emulated CPU without the Core the guest's programs could do
+		// no port I/O.
 		add(args, "-global");
 		add(args, "kvm-apic.vapic=off");
 	}

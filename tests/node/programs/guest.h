@@ -33,10 +33,10 @@
 #define SAY_PAGES 0x50414745
 #define SAY_TICK  0x5449434b
 
-#define SECRET	0x5ec2e7c0de5ec2e7
-#define PATTERN 0x434c4f4953544552
+#define SECRET	  0x5ec2e7c0de5ec2e7
+#define PATTERN	  0x434c4f4953544552
 
-#define TASKS 18
+#define TASKS	  18
 #ifndef __ASSEMBLER__
 enum task {
 	TASK_SPIN,

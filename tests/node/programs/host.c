@@ -74,8 +74,17 @@ static uint64_t device_value(uint32_t size)
 
 void t_registers(void)
 {
-	const uint64_t said[] = {0, 0, 0, 0, 0, 0, device_value(4), device_value(1),
-				 device_value(2), device_value(4), DONE};
+	const uint64_t said[] = {0,
+				 0,
+				 0,
+				 0,
+				 0,
+				 0,
+				 device_value(4),
+				 device_value(1),
+				 device_value(2),
+				 device_value(4),
+				 DONE};
 	unsigned n = 0, outs = 0, ins = 0, halts = 0, reads = 0, writes = 0;
 	struct vm vm;
 
@@ -332,8 +341,8 @@ void t_host_calls(void)
 		{CL_OP_COUNTERS, sizeof(struct cl_counters)},
 		{CL_OP_LOG, sizeof(struct cl_log_read)},
 	};
-	uint8_t *room = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1, 0);
+	uint8_t *room =
+		mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (room == MAP_FAILED || mlock(room, 8 * 4096) || mprotect(room, 4096, PROT_READ) ||
 	    munmap(room + 4096, 4096))

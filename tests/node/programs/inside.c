@@ -40,9 +40,9 @@ static void probes(enum task task, const struct probe *p, unsigned n)
 void t_instructions(void)
 {
 	static const struct probe p[] = {
-		{"VMRUN", UD},	{"VMLOAD", UD},	 {"VMSAVE", UD},  {"STGI", UD}, {"CLGI", UD},
+		{"VMRUN", UD},	 {"VMLOAD", UD}, {"VMSAVE", UD},  {"STGI", UD},	   {"CLGI", UD},
 		{"INVLPGA", UD}, {"SKINIT", UD}, {"VMMCALL", UD}, {"MONITOR", UD}, {"MWAIT", UD},
-		{"UD2", UD},	{"RDPMC", GP},	 {"OUTS", GP},	  {"INS", GP},
+		{"UD2", UD},	 {"RDPMC", GP},	 {"OUTS", GP},	  {"INS", GP},
 	};
 
 	probes(TASK_INSTRUCTIONS, p, sizeof(p) / sizeof(p[0]));
@@ -108,8 +108,7 @@ void t_cpuid(void)
 		expect(!r[4][i], "the SVM leaf is shown");
 	}
 	expect(!(r[3][2] & 1u << 2), "SVM is shown");
-	expect(r[5][0] == 2, "leaf 8000001f is not SEV alone: 0x%llx",
-	       (unsigned long long)r[5][0]);
+	expect(r[5][0] == 2, "leaf 8000001f is not SEV alone: 0x%llx", (unsigned long long)r[5][0]);
 	expect((r[5][1] & 63) >= 39 && (r[5][1] & 63) < 52, "C-bit position %llu",
 	       (unsigned long long)(r[5][1] & 63));
 	expect((r[5][1] >> 6 & 63) == 1, "address bits taken");

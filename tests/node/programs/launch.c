@@ -142,8 +142,7 @@ void t_segments(void)
 	struct cl_launch_seg code = d->seg[0];
 	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0xa0000, d->seg[0].size = PAGE));
 	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0xff000, d->seg[0].size = PAGE));
-	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0x9f000,
-	     d->seg[0].size = 2 * PAGE));
+	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0x9f000, d->seg[0].size = 2 * PAGE));
 	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0x8000, d->seg[0].size = PAGE));
 	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0xe000, d->seg[0].size = PAGE));
 	TRY((d->nr_segs = 2, d->seg[1] = code, d->seg[0].gpa = 0x7000, d->seg[0].size = 2 * PAGE));

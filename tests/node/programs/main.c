@@ -15,25 +15,56 @@
  */
 #define RUNS_MAX 8
 
-#define CASE(name) {#name, t_##name}
+#define CASE(name)                                                                                 \
+	{                                                                                          \
+#name, t_##name                                                                    \
+	}
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	CASE(launch),	    CASE(descriptor),	   CASE(segments),
-	CASE(parameters),   CASE(caller),	   CASE(small_windows),
-	CASE(core_memory_as_ram), CASE(instructions), CASE(msrs),
-	CASE(msr_values),   CASE(cpuid),	   CASE(zone_calls),
-	CASE(exit),	    CASE(triple_fault),	   CASE(fetch_shared),
-	CASE(tables_shared), CASE(outside_ram),	   CASE(hole),
-	CASE(convert),	    CASE(stopped_by_host), CASE(plain_pages),
-	CASE(host_reads),   CASE(window),	   CASE(idle),
-	CASE(tampered),	    CASE(replayed),	   CASE(exchanged),
-	CASE(memory_replaced), CASE(memory_dropped), CASE(one_frame_twice),
-	CASE(other_zone_lives), CASE(scrubbed),	   CASE(many_lives),
-	CASE(many_at_once), CASE(plain_registers), CASE(registers),
-	CASE(set_registers), CASE(reset),	   CASE(interrupts),
-	CASE(bad_interrupts), CASE(dead_stays_dead), CASE(host_calls),
+	CASE(launch),
+	CASE(descriptor),
+	CASE(segments),
+	CASE(parameters),
+	CASE(caller),
+	CASE(small_windows),
+	CASE(core_memory_as_ram),
+	CASE(instructions),
+	CASE(msrs),
+	CASE(msr_values),
+	CASE(cpuid),
+	CASE(zone_calls),
+	CASE(exit),
+	CASE(triple_fault),
+	CASE(fetch_shared),
+	CASE(tables_shared),
+	CASE(outside_ram),
+	CASE(hole),
+	CASE(convert),
+	CASE(stopped_by_host),
+	CASE(plain_pages),
+	CASE(host_reads),
+	CASE(window),
+	CASE(idle),
+	CASE(tampered),
+	CASE(replayed),
+	CASE(exchanged),
+	CASE(memory_replaced),
+	CASE(memory_dropped),
+	CASE(one_frame_twice),
+	CASE(other_zone_lives),
+	CASE(scrubbed),
+	CASE(many_lives),
+	CASE(many_at_once),
+	CASE(plain_registers),
+	CASE(registers),
+	CASE(set_registers),
+	CASE(reset),
+	CASE(interrupts),
+	CASE(bad_interrupts),
+	CASE(dead_stays_dead),
+	CASE(host_calls),
 	CASE(launch_again),
 };
 

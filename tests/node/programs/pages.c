@@ -207,8 +207,8 @@ void t_exchanged(void)
 void t_memory_replaced(void)
 {
 	struct vm vm;
-	uint8_t *other = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	uint8_t *other =
+		mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	start_pages(&vm, PAGES, 0, 0);
 	vm_slot(&vm, 0, 0, 0, NULL);

@@ -132,11 +132,20 @@ static void long_mode(struct vm *vm, uint64_t cr3)
 
 	if (ioctl(vm->vcpu, KVM_GET_SREGS, &s))
 		die("KVM_GET_SREGS");
-	s.cs = (struct kvm_segment){.selector = 0x10, .limit = 0xffffffff, .type = 11, .present = 1,
-				    .s = 1, .l = 1, .g = 1};
-	s.ds = s.es = s.fs = s.gs = s.ss =
-		(struct kvm_segment){.selector = 0x18, .limit = 0xffffffff, .type = 3, .present = 1,
-				     .s = 1, .db = 1, .g = 1};
+	s.cs = (struct kvm_segment){.selector = 0x10,
+				    .limit = 0xffffffff,
+				    .type = 11,
+				    .present = 1,
+				    .s = 1,
+				    .l = 1,
+				    .g = 1};
+	s.ds = s.es = s.fs = s.gs = s.ss = (struct kvm_segment){.selector = 0x18,
+								.limit = 0xffffffff,
+								.type = 3,
+								.present = 1,
+								.s = 1,
+								.db = 1,
+								.g = 1};
 	s.cr0 = CR0_LONG;
 	s.cr3 = cr3;
 	s.cr4 = CR4_PAE;
@@ -320,9 +329,11 @@ uint64_t vm_said(struct vm *vm)
 
 	if (h.what == EVENT_OUT && h.address == SAY)
 		return h.value;
-	expect(false, "the guest did something else than to speak: event %d, address 0x%llx, "
-		      "value 0x%llx; zone: %s", h.what, (unsigned long long)h.address,
-	       (unsigned long long)h.value, zone_info(vm).reason);
+	expect(false,
+	       "the guest did something else than to speak: event %d, address 0x%llx, "
+	       "value 0x%llx; zone: %s",
+	       h.what, (unsigned long long)h.address, (unsigned long long)h.value,
+	       zone_info(vm).reason);
 	return ~0ull;
 }
 
