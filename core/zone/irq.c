@@ -38,9 +38,13 @@ void irq_accept(struct zone_vcpu *vcpu, const struct vmcb *h)
 		vcpu->pending = PEND_NONE;
 		event_inject_exception(vcpu->vmcb, VEC_GP, true, 0);
 	} else {
+		/*
+		 * Not always malice: the face shows IF = 1, so KVM's PIC may offer IRQ 0 with the
+		 * firmware's vector 8 while the zone's kernel is programming it.
+		 */
 		vcpu->zone->stats.refused++;
 		refused_total++;
-		log_info("zone %lu: host's event 0x%lx refused", vcpu->zone->instance, event);
+		log_debug("zone %lu: host's event 0x%lx refused", vcpu->zone->instance, event);
 	}
 }
 

@@ -68,6 +68,6 @@ def redis_config():
 
 def redis_variant(node, directory, **changes):
     """The Redis image in the node with another zone.json; the files themselves are linked."""
-    node.check(f"rm -rf '{directory}' && cp -a {REDIS_IN_NODE} '{directory}'")
+    node.check(f"rm -rf '{directory}' && mkdir -p /tmp/images && cp -a {REDIS_IN_NODE} '{directory}'")
     node.put(json.dumps({**redis_config(), **changes}).encode(), f"{directory}/zone.json")
     return directory

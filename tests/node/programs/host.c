@@ -12,6 +12,8 @@
 #include "scenarios.h"
 #include "vm.h"
 
+#define PAGE 4096ul
+
 // How often a fragment of SECRET is in sight of the host.
 static unsigned secrets_in(const void *data, size_t bytes)
 {
@@ -342,12 +344,12 @@ void t_host_calls(void)
 		{CL_OP_LOG, sizeof(struct cl_log_read)},
 	};
 	uint8_t *room =
-		mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (room == MAP_FAILED || mlock(room, 8 * 4096) || mprotect(room, 4096, PROT_READ) ||
-	    munmap(room + 4096, 4096))
+	if (room == MAP_FAILED || mlock(room, 8 * PAGE) || mprotect(room, PAGE, PROT_READ) ||
+	    munmap(room + PAGE, PAGE))
 		die("mmap");
-	uint64_t good = (uint64_t)room + 2 * 4096, gone = (uint64_t)room + 4096;
+	uint64_t good = (uint64_t)room + 2 * PAGE, gone = (uint64_t)room + PAGE;
 
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		uint32_t op = calls[i].op;
@@ -359,7 +361,7 @@ void t_host_calls(void)
 		bad_call(op, good, ~0ull, CL_EINVAL, "endless size");
 		bad_call(op, good, size | 1ull << 32, CL_EINVAL, "size beyond 32 bits");
 		bad_call(op, gone, size, CL_EFAULT, "unmapped");
-		bad_call(op, gone + 4096 - 4, size, CL_EFAULT, "begins unmapped");
+		bad_call(op, gone + PAGE - 4, size, CL_EFAULT, "begins unmapped");
 		bad_call(op, 0, size, CL_EFAULT, "address 0");
 		bad_call(op, 1ull << 63, size, CL_EFAULT, "not canonical");
 		bad_call(op, ~0ull, size, CL_EFAULT, "wraps around");
@@ -372,7 +374,7 @@ void t_host_calls(void)
 	bad_call(0x435a0100, good, 8, CL_ENOSYS, "unknown call");
 	bad_call(CL_OP_REPORT, good, sizeof(struct cl_report_call), CL_ENOSYS, "a zone's call");
 	bad_call(CL_OP_EXIT, good, sizeof(struct cl_exit), CL_ENOSYS, "a zone's call");
-	memset(room + 2 * 4096, 0xff, 6 * 4096);
+	memset(room + 2 * PAGE, 0xff, 6 * PAGE);
 	bad_call(CL_OP_TRACE, good, sizeof(struct cl_trace), CL_EINVAL, "unknown trace");
 	bad_call(CL_OP_ZONE_INFO, good, sizeof(struct cl_zone_info), CL_ENOENT, "unknown zone");
 	bad_call(CL_OP_ZONE_END, good, sizeof(struct cl_zone_ref), CL_ENOENT, "unknown zone");
@@ -382,6 +384,6 @@ void t_host_calls(void)
 	expect(inl(CL_CALL_PORT) == 0xffffffff, "IN from the port answers");
 	outb(1, CL_CALL_PORT);
 	outw(1, CL_CALL_PORT);
-	munmap(room, 4096);
-	munmap((void *)good, 6 * 4096);
+	munmap(room, PAGE);
+	munmap((void *)good, 6 * PAGE);
 }

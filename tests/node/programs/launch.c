@@ -8,7 +8,7 @@
 #include "scenarios.h"
 #include "vm.h"
 
-#define PAGE 4096u
+#define PAGE 4096ul
 
 void t_launch(void)
 {

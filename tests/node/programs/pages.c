@@ -8,8 +8,8 @@
 #include "scenarios.h"
 #include "vm.h"
 
-#define PAGE  4096u
-#define PAGES 100u
+#define PAGE  4096ul
+#define PAGES 100ul
 
 static uint8_t *page(const struct vm *vm, unsigned i)
 {

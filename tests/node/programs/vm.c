@@ -108,7 +108,7 @@ static void make_tables(struct vm *vm, uint64_t at)
 	table[0] = (at + 0x1000) | 7;
 	for (uint64_t i = 0; i < 4; i++)
 		table[512 + i] = (at + 0x2000 + i * 0x1000) | 7;
-	for (uint64_t i = 0; i < 4 * 512; i++)
+	for (uint64_t i = 0; i < 4ul * 512; i++)
 		table[1024 + i] = i << 21 | 0x87;
 }
 
