@@ -75,17 +75,22 @@ class Guest:
     # -- phases --------------------------------------------------------------------------------
 
     def boot(self):
-        """Seconds from the command to a guest whose Redis listens, by the node's clock."""
+        """Seconds from the command to a guest whose Redis listens."""
         return self._counted("boot", self._boot)
 
     def _boot(self):
         publish = " ".join(f"--publish 127.0.0.1:{p}:{p}" for p in (REDIS_PORT, WALK_PORT))
-        out = self._check(
-            f"date +%s%N; cloister run --quiet --timeout {self.seconds} --name {NAME} {publish} "
-            f"{self.options} {IMAGE} && cloister logs -f {NAME} | grep -q \"{READY}\" && "
-            "date +%s%N")
-        lines = out.split()
-        return (int(lines[-1]) - int(lines[0])) / 1e9
+        begin = time.monotonic()
+        self._check(f"cloister run --quiet --timeout {self.seconds} --name {NAME} {publish} "
+                    f"{self.options} {IMAGE}")
+        log = self.node.popen(f"exec cloister logs -f {NAME}")
+        try:
+            log.wait_for(READY, timeout=self.seconds)
+        except Exception as e:
+            raise GuestError(f"not ready: {str(e)[-300:]}; {self._state()}") from e
+        finally:
+            log.kill()
+        return time.monotonic() - begin
 
     def redis(self, requests, warm_up=False):
         """Requests a second by redis-benchmark in the node, {"set": …, "get": …}."""

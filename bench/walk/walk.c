@@ -5,8 +5,8 @@
 //
 // The process becomes PROGRAM; a child of it answers on PORT. A request is a line "PAGES ROUNDS";
 // the answer is one line of JSON: nanoseconds per page of the first touch and of each round. Every
-// round touches each page once, in an order of its own, so that what a page costs depends on the
-// chance that it is at hand, and not on a pattern that some replacement loves or hates.
+// round touches each page once, in a random order of its own: the same order again and again would
+// find nothing at all in a window that is a little too small.
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>

@@ -113,6 +113,15 @@ void frame_release(uint64_t pfn)
 	map_host_page(pfn);
 }
 
+void frame_merge_host(void)
+{
+	for (uint64_t pa = 0; pa < nr_frames << PAGE_SHIFT; pa += NPT_SIZE(NPT_2M)) {
+		if (frame_is_host_ram(pa) && frame_region_uniform(pa))
+			npt_merge(&host_npt, pa, pa, PTE_W | PTE_A | PTE_D);
+	}
+	epoch_advance(&host_epoch);
+}
+
 void frame_count_shadow(uint64_t pa, unsigned level)
 {
 	uint64_t pfn = pa >> PAGE_SHIFT;

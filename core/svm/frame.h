@@ -49,6 +49,9 @@ void frame_set_sealed(uint64_t pfn, bool sealed);
 /* OPEN or SEALED → HOST. What it holds becomes the host's: seal or zero it first. */
 void frame_release(uint64_t pfn);
 
+/* After a zone's end: the host's table in large leaves again where it can be. */
+void frame_merge_host(void);
+
 /* A shadow gained a leaf onto HOST or DEVICE memory at pa; see shadow.h. */
 void frame_count_shadow(uint64_t pa, unsigned level);
 void frame_uncount_shadow(uint64_t leaf, unsigned level);

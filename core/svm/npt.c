@@ -99,6 +99,26 @@ uint64_t *npt_leaf(const struct npt *npt, uint64_t gpa, unsigned *level)
 	return NULL;
 }
 
+void npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags)
+{
+	uint64_t *table = npt->root;
+
+	for (unsigned l = 4; l > NPT_2M; l--) {
+		uint64_t entry = table[index_at(gpa, l)];
+
+		if (!(entry & PTE_P) || (entry & PTE_PS))
+			return;
+		table = table_of(entry);
+	}
+	uint64_t *leaf = &table[index_at(gpa, NPT_2M)];
+
+	if (!(*leaf & PTE_P) || (*leaf & PTE_PS))
+		return;
+	page_free(table_of(*leaf));
+	npt->tables--;
+	*leaf = pa | flags | PTE_P | PTE_U | PTE_PS;
+}
+
 static void clear_entry(uint64_t *entry, unsigned level, npt_leaf_fn *gone)
 {
 	if (gone)

@@ -41,6 +41,12 @@ int npt_map(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags, unsigned
 /* The present leaf entry that translates gpa, or NULL. *level gets its size if not NULL. */
 uint64_t *npt_leaf(const struct npt *npt, uint64_t gpa, unsigned *level);
 
+/*
+ * Put one 2 MiB leaf in place of a table of 4 KiB leaves, if there is one. The caller knows that
+ * they all translate alike. Callers flush.
+ */
+void npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags);
+
 /* Called for each present leaf that npt_clear removes. */
 typedef void npt_leaf_fn(uint64_t leaf, unsigned level);
 

@@ -72,8 +72,10 @@ static void release(struct zone *z)
 {
 	struct zone_vcpu *vcpu = &z->vcpu;
 
-	if (z->recs)
+	if (z->recs) {
 		page_release_all(z);
+		frame_merge_host();
+	}
 	if (vcpu->view.root) {
 		/* Private side first out of the view: it is freed once, below. */
 		vcpu->view.root[1u << (zone_cbit() - 39)] = 0;

@@ -63,7 +63,7 @@ CASES = {
     "reset": "A vCPU that the host resets is an ordinary guest; the zone ends.",
     "interrupts": "Vectors from 32 arrive.",
     "bad_interrupts": "Vectors 0 to 31, 0x80 and exceptions do not arrive, and are counted.",
-    "dead_stays_dead": "The vCPU of a dead zone only gets shutdowns.",
+    "dead_stays_dead": "The vCPU of a dead zone only gets shutdowns, until it is reset.",
     # The host's calls
     "host_calls": "Calls with bad operation, size, address, unmapped and read-only memory: an "
                   "error, counted, nothing written.",

@@ -41,15 +41,13 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 	    p->accel);
 	add(args, "-cpu");
 	// Physical addresses must stay below the C-bit, the highest of the CPU's (bit 39 or up).
-	if (!strcmp(p->accel, "kvm"))
-		add(args, "host,host-phys-bits-limit=39,svm=off");
-	else
+	if (strcmp(p->accel, "kvm")) {
 		add(args, "max,la57=off");
-	if (!strcmp(p->accel, "kvm")) {
-		// QEMU asks KVM to report every access to the APIC's task priority, for old
-		// Windows. Each report writes all segments back, TR among them, which KVM then
-		// shows as busy; on an emulated CPU without the Core the guest's programs could do
-		// no port I/O.
+	} else {
+		add(args, "host,host-phys-bits-limit=39,svm=off");
+		// QEMU has KVM report accesses to the APIC's task priority, for old Windows. Each
+		// report writes all segments back, and KVM then shows TR as busy: on an emulated
+		// CPU, without the Core, the guest's programs could do no port I/O.
 		add(args, "-global");
 		add(args, "kvm-apic.vapic=off");
 	}

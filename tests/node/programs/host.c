@@ -168,25 +168,33 @@ void t_set_registers(void)
 	vm_close(&vm);
 }
 
-void t_reset(void)
+// Real mode, at an HLT.
+static void be_reset(struct vm *vm)
 {
-	struct vm vm;
 	struct kvm_sregs s;
 	struct kvm_regs r;
 
-	vm_open(&vm);
-	vm_protect(&vm, TASK_INTERRUPTS, 0, 0);
-	expect(vm_next(&vm).what == EVENT_HLT, "the zone does not sleep");
-	vm_regs(&vm, &r, &s);
+	vm_regs(vm, &r, &s);
 	s.cr0 = 0x60000010;
 	s.cr4 = s.efer = 0;
 	s.cs.l = 0;
 	s.cs.selector = 0;
+	s.cs.base = 0;
 	memset(&r, 0, sizeof(r));
 	r.rflags = 2;
-	vm.ram[0] = 0xf4; /* HLT */
-	expect(vm_set_sregs(&vm, &s), "KVM_SET_SREGS");
-	vm_set_regs(&vm, &r);
+	vm->ram[0] = 0xf4;
+	expect(vm_set_sregs(vm, &s), "KVM_SET_SREGS");
+	vm_set_regs(vm, &r);
+}
+
+void t_reset(void)
+{
+	struct vm vm;
+
+	vm_open(&vm);
+	vm_protect(&vm, TASK_INTERRUPTS, 0, 0);
+	expect(vm_next(&vm).what == EVENT_HLT, "the zone does not sleep");
+	be_reset(&vm);
 	/* It runs again, as an ordinary guest, and the zone is no more. */
 	expect(vm_next(&vm).what == EVENT_HLT, "the guest does not run");
 	struct cl_zone_info info = zone_info(&vm);
@@ -277,18 +285,32 @@ void t_bad_interrupts(void)
 	vm_close(&vm);
 }
 
+// KVM resets the vCPU at a shutdown, so each time it is given back the state it had as a zone's.
+// Once it is left as reset, it is an ordinary guest's.
 void t_dead_stays_dead(void)
 {
 	struct vm vm;
-	struct kvm_regs r = {.rip = GUEST_GPA, .rflags = 2};
+	struct kvm_regs r;
+	struct kvm_sregs s;
 
 	vm_open(&vm);
+	vm_regs(&vm, &r, &s);
 	vm_protect(&vm, TASK_TRIPLE_FAULT, 0, 0);
 	vm_dies(&vm, "triple fault");
+	memset(&r, 0, sizeof(r));
+	r.rip = GUEST_GPA;
+	r.rflags = 2;
 	for (unsigned i = 0; i < 5; i++) {
+		expect(vm_set_sregs(&vm, &s), "KVM_SET_SREGS");
 		vm_set_regs(&vm, &r);
-		expect(vm_next(&vm).what == EVENT_SHUTDOWN, "a dead zone's vCPU did something");
+		struct happened h = vm_next(&vm);
+
+		expect(h.what == EVENT_SHUTDOWN, "event %d at 0x%llx, value %llu", h.what,
+		       (unsigned long long)h.address, (unsigned long long)h.value);
 	}
+	be_reset(&vm);
+	expect(vm_next(&vm).what == EVENT_HLT, "no ordinary guest after a reset");
+	expect(zone_info(&vm).state == CL_ZONE_DEAD, "the zone is back");
 	vm_close(&vm);
 }
 
