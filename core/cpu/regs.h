@@ -41,6 +41,8 @@
 #define MSR_SYSENTER_CS	 0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
+#define MSR_DEBUGCTL	 0x1d9u
+#define DEBUGCTL_LBR	 BIT64(0)
 #define MSR_PAT		 0x277u
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC_FIRST 0x800u
@@ -51,6 +53,10 @@
 #define MSR_SFMASK	 0xc0000084u
 #define MSR_KERNEL_GS	 0xc0000102u
 #define MSR_TSC_AUX	 0xc0000103u
+#define MSR_TSC_RATIO	 0xc0000104u
+#define TSC_RATIO_ONE	 BIT64(32)
+#define MSR_IBS_FIRST	 0xc0011030u
+#define MSR_IBS_LAST	 0xc001103bu
 #define MSR_SYSCFG	 0xc0010010u
 #define MSR_HWCR	 0xc0010015u
 #define MSR_IORR_BASE0	 0xc0010016u
@@ -72,6 +78,8 @@ enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 #define VEC_DF 8u
 #define VEC_GP 13u
 #define VEC_PF 14u
+#define VEC_AC 17u
+#define VEC_MC 18u
 
 /* Bits of a physical address, MAXPHYADDR. */
 unsigned cpu_phys_bits(void);

@@ -14,9 +14,13 @@
 #define ICR_LOW		  0x300u
 #define ICR_MODE(v)	  (((v) >> 8) & 7)
 #define ICR_SHORTHAND(v)  (((v) >> 18) & 3)
+#define LVT_FIRST	  0x320u
+#define LVT_LAST	  0x370u
+#define FIRST_REGISTER	  0x20u
 #define ICR_MODE_FIXED	  0u
 #define ICR_MODE_LOWEST	  1u
 #define ICR_MODE_NMI	  4u
+#define LVT_MODE_EXTINT	  7u
 #define SHORTHAND_SELF	  1u
 
 static uint64_t base;
@@ -53,6 +57,14 @@ static bool icr_allowed(uint32_t v)
 	return mode == ICR_MODE_NMI && ICR_SHORTHAND(v) == SHORTHAND_SELF;
 }
 
+/* A local vector may be an interrupt or NMI; SMI and INIT are not the host's to raise. */
+static bool lvt_allowed(uint32_t v)
+{
+	unsigned mode = ICR_MODE(v);
+
+	return mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI || mode == LVT_MODE_EXTINT;
+}
+
 void apic_host_write(struct cpu *cpu, uint64_t gpa)
 {
 	struct vmcb *v = cpu->host_vmcb;
@@ -76,12 +88,20 @@ void apic_host_write(struct cpu *cpu, uint64_t gpa)
 	uint64_t offset = gpa - base;
 
 	v->save.rip = insn_next_rip(&in, v->save.rip);
-	if (offset >= PAGE_SIZE) {
-		log_warn("host: message signalled interrupt 0x%x to 0x%lx refused", value, gpa);
+	/*
+	 * Registers stand at multiples of 16. Other offsets alias them in QEMU's APIC, and its
+	 * first 16 bytes are an MSI to CPU 0; so is the rest of the window.
+	 */
+	if (offset >= PAGE_SIZE || offset < FIRST_REGISTER || (offset & 15)) {
+		log_warn("host: write of 0x%x to 0x%lx refused", value, gpa);
 		refused_total++;
 		return;
 	}
-	if (offset == ICR_LOW && !icr_allowed(value)) {
+	bool allowed = offset == ICR_LOW			   ? icr_allowed(value)
+		       : offset >= LVT_FIRST && offset <= LVT_LAST ? lvt_allowed(value)
+								   : true;
+
+	if (!allowed) {
 		log_info("host: interrupt command 0x%x refused: one host CPU", value);
 		refused_total++;
 		return;

@@ -7,6 +7,7 @@
 #include "evidence/report_key.h"
 #include "lib/log.h"
 #include "lib/pool.h"
+#include "lib/string.h"
 #include "svm/apic.h"
 #include "svm/cpu.h"
 #include "svm/fpu.h"
@@ -34,6 +35,7 @@ unsigned cpu_phys_bits(void)
 static void scrub(void)
 {
 	zones_scrub();
+	secure_zero(this_cpu()->fpu_scratch, PAGE_SIZE);
 	report_key_wipe();
 	entropy_wipe();
 }

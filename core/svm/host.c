@@ -166,7 +166,7 @@ static void host_cpuid(struct cpu *cpu)
 		if (v->save.cr4 & BIT64(22))
 			r.ecx |= (uint32_t)BIT64(4);
 	} else if (leaf == 0x80000001) {
-		r.ecx &= ~(uint32_t)BIT64(12); /* SKINIT */
+		r.ecx &= ~(uint32_t)(BIT64(10) | BIT64(12)); /* IBS, SKINIT */
 	} else if (leaf == 0x8000000a) {
 		r.ebx = HOST_ASIDS;
 		/* Nested paging of the CPU; NRIPS, flush by ASID and decode assists of the Core. */
@@ -196,6 +196,7 @@ static void host_io(struct cpu *cpu)
 		struct space space;
 
 		space_host(&space, &v->save);
+		space.user = v->save.cpl == 3;
 		v->save.rax = (uint64_t)call_host(&space, (uint32_t)v->save.rax, cpu->gpr[RBX],
 						  cpu->gpr[RCX]);
 		return;
@@ -330,8 +331,9 @@ static void host_exit(struct cpu *cpu)
 		__asm__ volatile("stgi\n\tnop\n\tclgi" : : : "memory");
 		break;
 	case EXIT_SHUTDOWN:
+	case EXIT_INVALID:
 		panic_scrub();
-		log_err("host: triple fault; resetting the machine");
+		log_err("host: triple fault or impossible state; resetting the machine");
 		outb(0xcf9, 0x0e);
 		outb(0x64, 0xfe);
 		panic("the machine did not reset");

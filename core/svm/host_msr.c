@@ -17,6 +17,9 @@ static const struct {
 	{MSR_TSC_ADJUST, MSR_TSC_ADJUST, false},
 	{MSR_APIC_BASE, MSR_APIC_BASE, true},
 	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, true},
+	{MSR_DEBUGCTL, MSR_DEBUGCTL, false}, /* last branches of a zone */
+	{MSR_TSC_RATIO, MSR_TSC_RATIO, false},
+	{MSR_IBS_FIRST, MSR_IBS_LAST, true}, /* samples of a zone's instructions */
 	{MSR_EFER, MSR_EFER, true},
 	{MSR_VM_CR, MSR_VM_CR, true},
 	{MSR_SVM_HSAVE_PA, MSR_SVM_HSAVE_PA, true},
@@ -87,6 +90,13 @@ static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 		return 0;
 	case MSR_APIC_BASE:
 		return value == apic_base_msr() ? 0 : -CL_EPERM;
+	case MSR_DEBUGCTL:
+		if (value & DEBUGCTL_LBR)
+			return -CL_EPERM;
+		wrmsr(msr, value);
+		return 0;
+	case MSR_TSC_RATIO:
+		return value == TSC_RATIO_ONE ? 0 : -CL_EPERM;
 	case MSR_VM_CR:
 		return value ? -CL_EPERM : 0;
 	default:

@@ -229,10 +229,15 @@ static void guest_npf(struct cpu *cpu)
 {
 	struct vmcb *g = cpu->guest_vmcb;
 	uint64_t error;
+	int r = shadow_fault(cpu->nested.shadow, g->control.exit_info2, g->control.exit_info1,
+			     &error);
 
-	if (shadow_fault(cpu->nested.shadow, g->control.exit_info2, g->control.exit_info1,
-			 &error)) {
+	if (r) {
 		g->control.exit_info1 = error;
+		if (r == -CL_ENOMEM) {
+			log_err("no memory for one shadow page: the guest ends");
+			g->control.exit_code = EXIT_SHUTDOWN;
+		}
 		reflect(cpu);
 		return;
 	}

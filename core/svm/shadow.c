@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cloister/call.h>
-#include "lib/log.h"
+#include "lib/pool.h"
 #include "svm/apic.h"
 #include "svm/cpu.h"
 #include "svm/frame.h"
@@ -8,13 +8,22 @@
 #include "svm/walk.h"
 #include "zone/page.h"
 
-/* Table pages that one shadow may hold; it is a TLB and can be dropped at any time. */
-#define SHADOW_QUOTA 2048u
+/*
+ * All shadows together may hold a quarter of the pool: they are TLBs and can be dropped at any
+ * time, while zones cannot do without their memory.
+ */
+static uint64_t shadow_quota(void)
+{
+	return pool_pages() / 4 / HOST_ASIDS;
+}
 
 static void drop(struct shadow *s)
 {
-	if (s->npt.root)
-		npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
+	if (!s->npt.root)
+		return;
+	npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
+	/* The CPU may hold translations of what has gone, and pointers to freed tables. */
+	this_cpu()->flush_guests = true;
 }
 
 void shadow_drop_all(void)
@@ -24,7 +33,6 @@ void shadow_drop_all(void)
 	for (unsigned i = 0; i < HOST_ASIDS; i++)
 		drop(&cpu->shadows.by_asid[i]);
 	page_drop_shared_views();
-	cpu->flush_guests = true;
 }
 
 void shadow_flush(struct shadows *s, uint32_t tlb_control, uint32_t asid)
@@ -41,7 +49,7 @@ struct shadow *shadow_get(struct shadows *all, uint32_t asid, uint64_t ncr3, boo
 {
 	struct shadow *s = &all->by_asid[asid];
 
-	if (!s->npt.root && npt_init(&s->npt, SHADOW_QUOTA))
+	if (!s->npt.root && npt_init(&s->npt, shadow_quota()))
 		return NULL;
 	if (s->ncr3 != ncr3 || s->nested_paging != nested_paging) {
 		drop(s);
@@ -100,9 +108,11 @@ int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
 	/* Full, or a leaf of another size in the way: it is a TLB, start afresh. */
 	if (shadow_install(&s->npt, gpa, &leaf, 0, NPT_2M)) {
 		drop(s);
-		this_cpu()->flush_guests = true;
+		if (!shadow_install(&s->npt, gpa, &leaf, 0, NPT_4K))
+			return 0;
+		shadow_drop_all();
 		if (shadow_install(&s->npt, gpa, &leaf, 0, NPT_4K))
-			panic("no memory for one shadow page");
+			return -CL_ENOMEM;
 	}
 	return 0;
 }

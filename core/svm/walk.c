@@ -147,6 +147,8 @@ static int translate(const struct space *s, uint64_t gva, bool write, uint64_t *
 			return -CL_EFAULT;
 		if (write && !(e & PTE_W) && !(pae && !longmode && level == 3))
 			return -CL_EFAULT;
+		if (s->user && !(e & PTE_U) && !(pae && !longmode && level == 3))
+			return -CL_EFAULT;
 		bool large = (e & PTE_PS) && (level == 2 || (level == 3 && longmode)) &&
 			     (pae || (r->cr4 & CR4_PSE));
 

@@ -30,6 +30,7 @@ struct space {
 	/* One page at gpa: its address in the Core's map, or NULL. write: it will be written. */
 	void *(*page)(const struct space *space, uint64_t gpa, bool write);
 	void *context;	    /* of page() */
+	bool user;	    /* only what CPL 3 may reach: for calls from user space */
 	uint64_t addr_mask; /* address bits that page() understands, C-bit included */
 };
 

@@ -75,7 +75,7 @@ static int op_zone_end(void)
 		return -CL_ENOENT;
 	if (z->state == CL_ZONE_LIVE)
 		zone_kill(z, "ended by the host");
-	z->vcpu.vmcb12_pa = 0; /* the host's page may serve another guest */
+	z->vcpu.vmcb12_pa = NO_VMCB12; /* the host's page may serve another guest */
 	return 0;
 }
 
@@ -168,6 +168,7 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 	int r;
 
 	vcpu_space(vcpu, &space);
+	space.user = vcpu->vmcb->save.cpl == 3;
 	if (size != sizeof(arg.report))
 		return -CL_EINVAL;
 	if (space_read(&space, gva, &arg.report, sizeof(arg.report)))
@@ -202,6 +203,7 @@ void call_zone(struct cpu *cpu, struct zone_vcpu *vcpu)
 	if (trace_mask & CL_TRACE_CALLS)
 		log_info("trace: zone %lu call 0x%x", vcpu->zone->instance, op);
 	vcpu_space(vcpu, &space);
+	space.user = vcpu->vmcb->save.cpl == 3;
 	if (op == CL_OP_REPORT) {
 		r = zone_report(vcpu, gva, size);
 	} else if (op == CL_OP_EXIT && size == sizeof(arg.exit)) {

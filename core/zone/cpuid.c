@@ -101,7 +101,7 @@ void zone_cpuid(struct zone_vcpu *vcpu)
 	case 0x80000002 ... 0x80000006:
 		break;
 	case 0x80000008:
-		r.eax &= 0xffff;
+		r.eax = (r.eax & 0xff00) | (zone_cbit() + 1);
 		r.ebx &= BIT32(0) | BIT32(2) | BIT32(9); /* CLZERO, XSAVEERPTR, WBNOINVD */
 		r.ecx = r.edx = 0;
 		break;

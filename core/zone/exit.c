@@ -282,6 +282,20 @@ static void debug_registers(struct zone_vcpu *vcpu)
 	vcpu->dr_used = true;
 }
 
+/*
+ * #DB and #AC are the zone's, but their own delivery may raise them again, for ever and without an
+ * exit: then the zone ends (the attack of CVE-2015-5307 and CVE-2015-8104).
+ */
+static void exception(struct cpu *cpu, struct zone_vcpu *vcpu, unsigned vector)
+{
+	if (vector == VEC_MC)
+		panic("machine check in a zone");
+	if (vcpu->vmcb->control.exit_int_info & EVENT_VALID)
+		vcpu_kill(cpu, vcpu, "exception %u while delivering an event", vector);
+	else
+		event_inject_exception(vcpu->vmcb, vector, vector == VEC_AC, 0);
+}
+
 void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	uint32_t code = (uint32_t)vcpu->vmcb->control.exit_code;
@@ -316,6 +330,11 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		break;
 	case EXIT_RDPMC:
 		inject(vcpu, VEC_GP);
+		break;
+	case EXIT_EXCEPTION + VEC_DB:
+	case EXIT_EXCEPTION + VEC_AC:
+	case EXIT_EXCEPTION + VEC_MC:
+		exception(cpu, vcpu, code - EXIT_EXCEPTION);
 		break;
 	case EXIT_CR_WRITE + 3:
 		cr3_write(vcpu);

@@ -171,23 +171,23 @@ static int open_from_host(struct zone *z, uint64_t index, struct page_rec *rec, 
 			frame_release(pfn);
 			return -CL_EIO;
 		}
-		z->stats.surrendered_pages--;
-		z->stats.opens++;
-		trace(z, index, "came back");
-	} else {
-		if (!keep)
-			memset(phys_to_virt(pfn << PAGE_SHIFT), 0, PAGE_SIZE);
-		if (rec->state == PAGE_SHARED)
-			z->stats.shared_pages--;
-		trace(z, index, "first touch");
+	} else if (!keep) {
+		memset(phys_to_virt(pfn << PAGE_SHIFT), 0, PAGE_SIZE);
 	}
+	enum page_state was = (enum page_state)rec->state;
+
 	r = open_page(z, index, rec, pfn);
 	if (r) {
 		/* No table page: the contents are lost to the zone, so it cannot go on. */
 		memset(phys_to_virt(pfn << PAGE_SHIFT), 0, PAGE_SIZE);
 		frame_release(pfn);
+		return r;
 	}
-	return r;
+	z->stats.surrendered_pages -= was == PAGE_SURRENDERED;
+	z->stats.opens += was == PAGE_SURRENDERED;
+	z->stats.shared_pages -= was == PAGE_SHARED;
+	trace(z, index, was == PAGE_SURRENDERED ? "came back" : "first touch");
+	return 0;
 }
 
 int page_touch_private(struct zone *z, uint64_t gpa)

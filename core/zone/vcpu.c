@@ -15,10 +15,32 @@
 #include "zone/vcpu.h"
 
 static const unsigned zone_intercepts[] = {
-	ICPT_INTR,   ICPT_NMI,	   ICPT_SMI,	 ICPT_INIT,	   ICPT_RDPMC,	      ICPT_CPUID,
-	ICPT_INVD,   ICPT_HLT,	   ICPT_INVLPGA, ICPT_IOIO,	   ICPT_MSR,	      ICPT_SHUTDOWN,
-	ICPT_VMRUN,  ICPT_VMMCALL, ICPT_VMLOAD,	 ICPT_VMSAVE,	   ICPT_STGI,	      ICPT_CLGI,
-	ICPT_SKINIT, ICPT_MONITOR, ICPT_MWAIT,	 ICPT_MWAIT_ARMED, ICPT_CR_WRITE + 3,
+	ICPT_INTR,
+	ICPT_NMI,
+	ICPT_SMI,
+	ICPT_INIT,
+	ICPT_RDPMC,
+	ICPT_CPUID,
+	ICPT_INVD,
+	ICPT_HLT,
+	ICPT_INVLPGA,
+	ICPT_IOIO,
+	ICPT_MSR,
+	ICPT_SHUTDOWN,
+	ICPT_VMRUN,
+	ICPT_VMMCALL,
+	ICPT_VMLOAD,
+	ICPT_VMSAVE,
+	ICPT_STGI,
+	ICPT_CLGI,
+	ICPT_SKINIT,
+	ICPT_MONITOR,
+	ICPT_MWAIT,
+	ICPT_MWAIT_ARMED,
+	ICPT_CR_WRITE + 3,
+	ICPT_EXCEPTION + VEC_DB,
+	ICPT_EXCEPTION + VEC_AC,
+	ICPT_EXCEPTION + VEC_MC,
 };
 
 static bool has_tsc_aux(void)
@@ -153,7 +175,7 @@ bool vcpu_enter(struct cpu *cpu, uint64_t pa)
 	if (was_reset(vcpu, h)) {
 		if (z->state == CL_ZONE_LIVE)
 			zone_kill(z, "the host reset the guest");
-		vcpu->vmcb12_pa = 0; /* an ordinary guest from here on, or another's VMCB */
+		vcpu->vmcb12_pa = NO_VMCB12; /* an ordinary guest from here on, or another's VMCB */
 		return false;
 	}
 	if (z->state != CL_ZONE_LIVE) {
@@ -195,6 +217,10 @@ void vcpu_run(struct cpu *cpu)
 	z->stats.exits++;
 	irq_taken(vcpu);
 	exit_handle(cpu, vcpu);
+	if (vcpu->broken && cpu->run == RUN_ZONE)
+		vcpu_kill(cpu, vcpu, "a page failed its integrity check");
+	else if (vcpu->broken)
+		zone_kill(z, "a page failed its integrity check");
 }
 
 void vcpu_to_host(struct cpu *cpu, const struct face_exit *exit)
@@ -252,7 +278,13 @@ static void *zone_page(const struct space *space, uint64_t gpa, bool write)
 	struct zone *z = space->context;
 	uint64_t cbit = BIT64(zone_cbit());
 
-	if (!(gpa & cbit) || page_touch_private(z, gpa & ~cbit))
+	if (!(gpa & cbit))
+		return NULL;
+	int r = page_touch_private(z, gpa & ~cbit);
+
+	if (r == -CL_EIO)
+		z->vcpu.broken = true; /* ends when the exit has been handled */
+	if (r)
 		return NULL;
 	int64_t index = page_index(z, gpa & ~cbit);
 
@@ -264,5 +296,5 @@ void vcpu_space(struct zone_vcpu *vcpu, struct space *space)
 	*space = (struct space){.save = &vcpu->vmcb->save,
 				.page = zone_page,
 				.context = vcpu->zone,
-				.addr_mask = BIT64(cpu_phys_bits()) - 1};
+				.addr_mask = BIT64(zone_cbit() + 1) - 1};
 }

@@ -8,8 +8,9 @@
 
 #define BATCH_MAX 16u
 /* An idle scan runs every idle_ms / SCANS; a page is idle after SCANS scans without access. */
-#define SCANS	2u
-#define LOOK_MS 10u /* how often exits look whether a scan is due */
+#define SCANS	  2u
+#define LOOK_MS	  1u	/* how often exits look whether a scan is due */
+#define LOOKS_MAX 1024u /* pages that one step of a scan looks at */
 
 void window_add(struct zone *z, uint64_t index, struct page_rec *rec)
 {
@@ -64,14 +65,19 @@ void window_make_room(struct zone *z)
 		z->hand = 0;
 }
 
-static void scan(struct zone *z)
+/*
+ * One step of a scan: a bounded number of pages, as interrupts wait meanwhile. From the end of the
+ * list: removing a page moves the last one into its place. True when the scan is complete.
+ */
+static bool scan(struct zone *z)
 {
 	uint32_t victims[BATCH_MAX];
-	unsigned n = 0;
+	unsigned n = 0, looks = 0;
 
-	/* From the end: removing a page moves the last one into its place. */
-	for (uint32_t i = z->nr_open; i--;) {
-		uint32_t index = z->open_list[i];
+	if (!z->scan_left || z->scan_left > z->nr_open)
+		z->scan_left = z->nr_open;
+	while (z->scan_left && n < BATCH_MAX && looks++ < LOOKS_MAX) {
+		uint32_t index = z->open_list[--z->scan_left];
 		struct page_rec *rec = page_rec(z, index);
 
 		if (page_test_clear_accessed(z, index)) {
@@ -80,24 +86,19 @@ static void scan(struct zone *z)
 			victims[n++] = index;
 			page_unmap(z, index);
 		}
-		if (n == BATCH_MAX || (n && !i)) {
-			seal_batch(z, victims, n);
-			z->stats.idle_seals += n;
-			n = 0;
-		}
 	}
+	if (n)
+		seal_batch(z, victims, n);
+	z->stats.idle_seals += n;
 	if (z->hand >= z->nr_open)
 		z->hand = 0;
+	return !z->scan_left;
 }
 
 static void check(struct zone *z)
 {
-	uint64_t now = rdtsc();
-
-	if (now < z->next_scan)
-		return;
-	scan(z);
-	z->next_scan = rdtsc() + clock_ticks(z->idle_ms) / SCANS;
+	if (rdtsc() >= z->next_scan && scan(z))
+		z->next_scan = rdtsc() + clock_ticks(z->idle_ms) / SCANS;
 }
 
 void window_check_idle(void)

@@ -18,7 +18,8 @@ static uint8_t master[KDF_KEY_SIZE]; /* fresh at each boot, never leaves the Cor
 
 unsigned zone_cbit(void)
 {
-	return cpu_phys_bits() - 1;
+	/* Nested tables of four levels translate 48 bits; CPUID tells the zone where the bit is. */
+	return cpu_phys_bits() > 48 ? 47 : cpu_phys_bits() - 1;
 }
 
 void zones_init(void)
@@ -55,6 +56,7 @@ struct zone *zone_new(void)
 	memset(z, 0, sizeof(*z));
 	z->slot = (unsigned)(z - zones);
 	z->vcpu.zone = z;
+	z->vcpu.vmcb12_pa = NO_VMCB12;
 	z->key = page_alloc();
 	if (!z->key)
 		return NULL;
@@ -121,8 +123,8 @@ void zone_kill(struct zone *z, const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(z->reason, sizeof(z->reason), fmt, args);
 	va_end(args);
-	z->state = CL_ZONE_DEAD;
 	release(z);
+	z->state = CL_ZONE_DEAD;
 	log_info("zone %lu ended: %s", z->instance, z->reason);
 }
 

@@ -60,6 +60,9 @@ enum pending_op {
 	PEND_MSR_WRITE,
 };
 
+/* vmcb12_pa of a vCPU that no VMCB stands for. */
+#define NO_VMCB12 (~0ull)
+
 struct zone_vcpu {
 	struct zone *zone;
 	uint64_t vmcb12_pa; /* the host's VMCB that stands for this vCPU */
@@ -79,6 +82,7 @@ struct zone_vcpu {
 
 	uint64_t irq[4]; /* vectors accepted from the host, not yet taken */
 	bool nmi_pending, nmi_masked;
+	bool broken;	   /* the Core itself met a page that failed its integrity check */
 	uint64_t injected; /* EVENTINJ of the last entry */
 
 	struct npt view;	  /* shared side; its root also leads to the zone's private side */
@@ -110,13 +114,14 @@ struct zone {
 	uint32_t *open_list; /* page indices of all OPEN pages, in no order */
 	size_t open_list_pages;
 	uint32_t nr_open, hand; /* CLOCK */
+	uint32_t scan_left;	/* pages that the idle scan under way has not seen */
 	uint64_t next_scan;	/* TSC of the next idle scan */
 
 	struct zone_vcpu vcpu;
 	struct cl_zone_info stats; /* the counters in it are kept up to date */
 };
 
-/* Position of the C-bit, MAXPHYADDR - 1. */
+/* Position of the C-bit: MAXPHYADDR - 1, at most 47. */
 unsigned zone_cbit(void);
 
 void zones_init(void);
