@@ -327,10 +327,11 @@ void t_many_lives(void)
 		last = info.instance;
 		vm_close(&vm);
 		uint64_t free = core_info().pool_free;
-		losses = free < pool_free ? losses + 1 : 0;
+		/* The first life may make what the Core keeps for all. */
+		losses += i && free < pool_free;
 		pool_free = free;
 	}
-	expect(losses < 10, "each of the last %u lives cost pages of the Core", losses);
+	expect(!losses, "%u lives cost pages of the Core", losses);
 	expect(core_info().zones == core.zones, "a zone is left");
 }
 
