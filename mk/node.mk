@@ -29,7 +29,8 @@ RUN_NODE := $(MAKE) --no-print-directory node
 
 #: make shell          a root console in a running node (PLAIN=1: without the Core)
 .PHONY: shell
-shell: $(if $(PLAIN),,all)
+shell: setup
+	$(Q)$(if $(PLAIN),:,$(MAKE) --no-print-directory all && $(MAKE) --no-print-directory images)
 	$(Q)$(RUN_NODE)
 	$(Q)node/run --shell --name shell $(if $(PLAIN),--plain) $(RUN)
 

@@ -13,7 +13,7 @@ JOBS := $(shell nproc)
 test: setup
 	$(Q)scripts/test
 
-#: make demo           the whole story on one screen: a Redis that its host's root cannot read
+#: make demo           the whole story, a line each: a Redis that its host's root cannot read
 .PHONY: demo
 demo: setup
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all

@@ -291,7 +291,7 @@ port=$(cat "$tmp/port")
 kill "$victim"
 wait "$victim" 2>/dev/null
 victim=
-check "verify: nobody there" exits 1 "$cloister" verify --report-port "$port" 127.0.0.1 2>"$tmp/err"
+check "verify: nobody there" exits 4 "$cloister" verify --timeout 1 --report-port "$port" 127.0.0.1 2>"$tmp/err"
 check "verify: names the port" says "127.0.0.1 port $port: no report"
 check "verify: bad digest" exits 2 "$cloister" verify --digest 12 127.0.0.1 2>"$tmp/err"
 check "verify: bad key" exits 2 "$cloister" verify --core-key 12 127.0.0.1 2>"$tmp/err"

@@ -156,14 +156,16 @@ def test_links_do_not_leave_the_image():
 
 
 def test_verify_of_nothing():
-    "No service, no report service behind the port, no host: exit code 1, not a verdict."
+    "No service, no report service behind the port, no host: exit code 4, not a verdict."
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
         done = zones.cloister("verify", "--report-port", port, "--timeout", 5, "127.0.0.1")
-        expect(done.returncode == 1 and done.stderr.startswith("cloister: "), "no service", done)
+        expect(done.returncode == 4 and done.stderr.startswith("cloister: "), "no service", done)
     done = zones.cloister("verify", "--timeout", 5, "no-such-host.invalid")
-    expect(done.returncode == 1 and done.stderr, "no host", done)
+    expect(done.returncode == 4 and done.stderr, "no host", done)
+    done = zones.cloister("verify", "--json", "--timeout", 1, "no-such-host.invalid")
+    expect(json.loads(done.stdout)["verdict"] is None, "a verdict on nothing", done.stdout)
     for bad in (["--digest", "00"], ["--core-key", "zz"], ["--report-port", "0"], ["--timeout", "0"]):
         done = zones.cloister("verify", *bad, "127.0.0.1")
         expect(done.returncode == 2, f"{bad}: {done.returncode}", done.stderr)
@@ -350,6 +352,8 @@ def test_tracing(node):
     log.position = len(log.text())
     node.check("cloister core trace calls,exits,pages")
     node.check(f"{RUN} --name traced {tiny(node)}")
+    # Each read of the log is a call, and traced: it must end all the same.
+    node.check("timeout 60 cloister core log >/dev/null")
     node.check("cloister stop traced && cloister core trace off")
     text = log.text()[log.position:]
     for what in ("trace: host call", "first touch", "exit"):
@@ -357,6 +361,13 @@ def test_tracing(node):
     size = len(log.text())
     node.check(f"{RUN} --name untraced {tiny(node)} && cloister stop untraced")
     expect("trace:" not in log.text()[size:], "traced although switched off")
+
+
+def test_core_info(node):
+    "`core info` shows the whole report key, the one in the Core's own log."
+    shown = json.loads(node.check("cloister core info --json"))["key"]
+    expect(shown == zones.core_key(node), "another key than the log's", shown)
+    expect(shown in node.check("cloister core info"), "not in the text", shown)
 
 
 def test_counters(node):

@@ -11,6 +11,8 @@
 #include "message.h"
 #include "verbs.h"
 
+#define CORE_LOG_RING 65536u // bytes that the Core keeps
+
 static const char help[] =
 	"usage: cloister core info [--json]\n"
 	"       cloister core log\n"
@@ -32,10 +34,8 @@ static int core_verb_info(bool json_wanted)
 		rc = -EPROTO;
 	if (rc)
 		return core_fail(rc);
-	for (size_t i = 0; i < 32; i++) {
-		sprintf(key + 2 * i, "%02x", info.key_x[i]);
-		sprintf(key + 64 + 2 * i, "%02x", info.key_y[i]);
-	}
+	for (size_t i = 0; i < 64; i++) // in order: each call ends what is there so far
+		sprintf(key + 2 * i, "%02x", i < 32 ? info.key_x[i] : info.key_y[i - 32]);
 	if (json_wanted) {
 		cleanup_json json_t *json = json_pack(
 			"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "version", info.version,
@@ -54,7 +54,7 @@ static int core_verb_info(bool json_wanted)
 	       info.core_base);
 	printf("pool      %" PRIu64 " of %" PRIu64 " pages free\n", info.pool_free,
 	       info.pool_pages);
-	printf("refused   %" PRIu64 " malformed requests\n", info.refused);
+	printf("refused   %" PRIu64 " requests and events\n", info.refused);
 	printf("key       %s\n", key);
 	return EXIT_OK;
 }
@@ -64,7 +64,8 @@ static int core_verb_log(void)
 	static struct cl_log_read chunk;
 
 	chunk.position = 0;
-	for (;;) {
+	// No more than the ring holds: under `trace calls` each read adds a line of its own.
+	for (uint64_t seen = 0; seen < CORE_LOG_RING; seen += chunk.count) {
 		uint64_t before = chunk.position;
 		int rc = core_log(&chunk);
 		if (rc)
@@ -76,6 +77,7 @@ static int core_verb_log(void)
 			putchar(c == '\n' || c == '\t' || (c >= ' ' && c <= '~') ? c : '?');
 		}
 	}
+	return EXIT_OK;
 }
 
 static int core_verb_trace(const char *kinds)

@@ -7,22 +7,23 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_ERROR = 1,	   /* anything without a code of its own; verify: contraindicated */
-	EXIT_USAGE = 2,	   /* wrong arguments */
-	EXIT_WARNING = 3,  /* verify: nothing wrong, but something unproven */
-	EXIT_ROOT = 10,	   /* not root */
-	EXIT_KVM = 11,	   /* /dev/kvm missing or unusable */
-	EXIT_CORE = 12,	   /* no Core beneath this host, or one of another version */
-	EXIT_IMAGE = 13,   /* malformed zone image */
-	EXIT_MEMORY = 14,  /* too little memory */
-	EXIT_PORT = 15,	   /* a port to publish is taken */
-	EXIT_PROGRAM = 16, /* QEMU or the loader missing */
-	EXIT_NAME = 17,	   /* name in use */
-	EXIT_START = 18,   /* the zone did not come up */
-	EXIT_DIGEST = 19,  /* the Core measured something else than what was given to it */
-	EXIT_KILLED = 20,  /* --foreground: the Core ended the zone */
-	EXIT_NO_ZONE = 21, /* no such zone */
-	EXIT_SIGNAL = 128, /* plus the signal's number */
+	EXIT_ERROR = 1,	    /* anything without a code of its own; verify: contraindicated */
+	EXIT_USAGE = 2,	    /* wrong arguments */
+	EXIT_WARNING = 3,   /* verify: nothing wrong, but something unproven */
+	EXIT_NO_REPORT = 4, /* verify: the zone could not be asked */
+	EXIT_ROOT = 10,	    /* not root */
+	EXIT_KVM = 11,	    /* /dev/kvm missing or unusable */
+	EXIT_CORE = 12,	    /* no Core beneath this host, or one of another version */
+	EXIT_IMAGE = 13,    /* malformed zone image */
+	EXIT_MEMORY = 14,   /* too little memory */
+	EXIT_PORT = 15,	    /* a port to publish is taken */
+	EXIT_PROGRAM = 16,  /* QEMU or the loader missing */
+	EXIT_NAME = 17,	    /* name in use */
+	EXIT_START = 18,    /* the zone did not come up */
+	EXIT_DIGEST = 19,   /* the Core measured something else than what was given to it */
+	EXIT_KILLED = 20,   /* --foreground: the Core ended the zone */
+	EXIT_NO_ZONE = 21,  /* no such zone */
+	EXIT_SIGNAL = 128,  /* plus the signal's number */
 };
 
 /* "cloister: what: why; what to do next" to standard error, or to where messages go. Returns code.

@@ -5,6 +5,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <jansson.h>
 #include <cloister/verify.h>
 #include "../launch/size.h"
 #include "cleanup.h"
@@ -14,12 +17,15 @@
 
 #define EXPECTED_MAX 16u
 #define TIMEOUT_MS   30000u
+#define RETRY_MS     500
 
 static const char help[] =
 	"usage: cloister verify [OPTIONS] HOST\n"
 	"\n"
 	"Ask the zone behind HOST for a fresh report and judge it. Exit status: 0 affirming,\n"
-	"3 warning (nothing is wrong, but something is unproven), 1 contraindicated or no report.\n"
+	"3 warning (nothing is wrong, but something is unproven), 1 contraindicated, 4 no report: "
+	"the\n"
+	"zone could not be asked.\n"
 	"\n"
 	"  --report-port PORT  the zone's report service, as published (default: 7443)\n"
 	"  --tls-port PORT     a TLS server of the zone: its key must be the one in the report\n"
@@ -32,7 +38,9 @@ static const char help[] =
 	"  --accept-development\n"
 	"                      exit 0 although the Core's key has no root and there is no IOMMU,\n"
 	"                      which this version cannot prove; the text still says so\n"
-	"  --timeout S         for each connection (default: 30)\n"
+	"  --timeout S         for report and TLS key each; tried again until then, as the zone "
+	"may\n"
+	"                      still be starting (default: 30)\n"
 	"  --json              print the verdict as JSON\n"
 	"  --help              this text\n";
 
@@ -188,6 +196,57 @@ static int verdict_code(const struct request *r, const struct cl_verdict_result 
 	return EXIT_ERROR;
 }
 
+// A zone that has just been started may not listen yet: try until the time is over.
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
+
+static bool again(int64_t end)
+{
+	if (now_ms() + RETRY_MS >= end)
+		return false;
+	struct timespec pause = {.tv_nsec = RETRY_MS * 1000000l};
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static int fetch_report(const struct request *r, const uint8_t *nonce, uint8_t *report, char *error)
+{
+	int64_t end = now_ms() + r->timeout_ms;
+	int size;
+
+	do
+		size = cl_fetch_report(r->host, r->report_port, nonce, r->timeout_ms, report,
+				       error);
+	while (size < 0 && again(end));
+	return size;
+}
+
+static int fetch_spki(const struct request *r, uint8_t *spki, char *error)
+{
+	int64_t end = now_ms() + r->timeout_ms;
+	int rc;
+
+	do
+		rc = cl_fetch_spki(r->host, r->tls_port, r->timeout_ms, spki, error);
+	while (rc && again(end));
+	return rc;
+}
+
+static int no_report(const struct request *r, uint16_t port, const char *what, const char *error)
+{
+	if (r->json) {
+		cleanup_json json_t *json = json_pack("{s:n,s:s}", "verdict", "error", error);
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	return fail(EXIT_NO_REPORT, "%s port %u: no %s: %s; check --publish and the zone's log",
+		    r->host, port, what, error);
+}
+
 static int judge(const struct request *r)
 {
 	uint8_t nonce[CL_REPORT_NONCE_SIZE], spki[CL_REPORT_SPKI_SIZE], report[CL_REPORT_MAX];
@@ -196,17 +255,11 @@ static int judge(const struct request *r)
 
 	if (cl_fresh_nonce(nonce))
 		return fail(EXIT_ERROR, "verify: no random numbers; check the kernel's log");
-	int size = cl_fetch_report(r->host, r->report_port, nonce, r->timeout_ms, report, error);
+	int size = fetch_report(r, nonce, report, error);
 	if (size < 0)
-		return fail(EXIT_ERROR,
-			    "%s port %u: no report: %s; check --publish and the zone's "
-			    "log",
-			    r->host, r->report_port, error);
-	if (r->tls_port && cl_fetch_spki(r->host, r->tls_port, r->timeout_ms, spki, error))
-		return fail(EXIT_ERROR,
-			    "%s port %u: no TLS key: %s; check --publish and the "
-			    "zone's log",
-			    r->host, r->tls_port, error);
+		return no_report(r, r->report_port, "report", error);
+	if (r->tls_port && fetch_spki(r, spki, error))
+		return no_report(r, r->tls_port, "TLS key", error);
 	struct cl_policy policy = {
 		.size = sizeof(policy),
 		.digests = r->digests,
