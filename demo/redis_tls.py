@@ -29,6 +29,10 @@ def spki_hash(certificate):
     return hashlib.sha256(certificate[at:der(certificate, at)[2]]).hexdigest()
 
 
+# Short, as it is tried again: a connection that a forwarder took before the zone listened hangs.
+HANDSHAKE_SECONDS = 20
+
+
 class RedisError(Exception):
     pass
 
@@ -44,9 +48,10 @@ class Redis:
         keylog = Path(directory) / f"keylog-{port}"
         os.close(os.open(keylog, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
         context.keylog_filename = str(keylog)
-        plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=HANDSHAKE_SECONDS)
         try:
             self.socket = context.wrap_socket(plain)
+            self.socket.settimeout(timeout)
             self.file = self.socket.makefile("rb")
         except BaseException:
             plain.close()
