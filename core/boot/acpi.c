@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Find the ACPI root pointer. */
+/* Find the ACPI root pointer, and tables by it. What the firmware says is believed, if whole. */
 #include "boot/acpi.h"
 #include "lib/string.h"
 
 #define RSDP_SIZE_V1  20u
 #define RSDP_REVISION 15
 #define RSDP_LENGTH   20
+#define RSDP_RSDT     16
+#define RSDP_XSDT     24
+
+#define HEADER_SIZE   36u
+#define HEADER_LENGTH 4
+#define TABLE_MAX     (1u << 20)
+
+/* Multiple APIC description table: ACPI 6.4, section 5.2.12. */
+#define MADT_ENTRIES	 44u
+#define MADT_APIC	 0
+#define MADT_X2APIC	 9
+#define MADT_CPU_ENABLED 1u
 
 static bool sums_to_zero(const uint8_t *p, uint32_t n)
 {
@@ -48,4 +60,72 @@ uint64_t rsdp_search_bios(void)
 	uint64_t at = ebda >= 0x80000 && ebda < 0xa0000 ? search(ebda, 1024) : 0;
 
 	return at ? at : search(0xe0000, 0x20000);
+}
+
+static uint32_t read32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The table at pa, if it is one: its length, else 0. */
+static uint32_t table_length(uint64_t pa)
+{
+	if (!pa || pa > SIZE_4G - TABLE_MAX)
+		return 0;
+	uint32_t length = read32((const uint8_t *)phys_to_virt(pa) + HEADER_LENGTH);
+
+	return length >= HEADER_SIZE && length <= TABLE_MAX &&
+			       sums_to_zero(phys_to_virt(pa), length)
+		       ? length
+		       : 0;
+}
+
+const uint8_t *acpi_table(uint64_t rsdp, const char *signature, uint32_t *length)
+{
+	const uint8_t *p = phys_to_virt(rsdp);
+	uint64_t root = 0;
+
+	if (!rsdp)
+		return NULL;
+	bool wide = p[RSDP_REVISION] >= 2;
+
+	memcpy(&root, p + (wide ? RSDP_XSDT : RSDP_RSDT), wide ? 8 : 4);
+	unsigned size = wide ? 8 : 4;
+	uint32_t end = table_length(root);
+
+	for (uint32_t at = HEADER_SIZE; at + size <= end; at += size) {
+		uint64_t pa = 0;
+
+		memcpy(&pa, (const uint8_t *)phys_to_virt(root) + at, size);
+		*length = table_length(pa);
+		if (*length && !memcmp(phys_to_virt(pa), signature, 4))
+			return phys_to_virt(pa);
+	}
+	return NULL;
+}
+
+unsigned acpi_cpus(uint64_t rsdp, uint32_t *apic_id, unsigned max)
+{
+	uint32_t end;
+	const uint8_t *madt = acpi_table(rsdp, "APIC", &end);
+	unsigned n = 0;
+
+	if (!madt)
+		return 0;
+	for (uint32_t at = MADT_ENTRIES; at + 2 <= end && n < max;) {
+		const uint8_t *e = madt + at;
+		uint8_t length = e[1];
+
+		if (length < 2 || at + length > end)
+			break;
+		if (e[0] == MADT_APIC && length >= 8 && (read32(e + 4) & MADT_CPU_ENABLED))
+			apic_id[n++] = e[3];
+		else if (e[0] == MADT_X2APIC && length >= 16 && (read32(e + 8) & MADT_CPU_ENABLED))
+			apic_id[n++] = read32(e + 4);
+		at += length;
+	}
+	return n;
 }

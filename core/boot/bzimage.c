@@ -164,7 +164,7 @@ int linux_cmdline(char *out, uint64_t size, const char *string, bool named)
 			string++;
 	while (*string == ' ')
 		string++;
-	if (format(out, size, "nr_cpus=1%s%s", *string ? " " : "", string) >= size)
+	if (format(out, size, "%s", string) >= size)
 		return -CL_E2BIG;
 	return 0;
 }

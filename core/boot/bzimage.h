@@ -44,8 +44,7 @@ void bzimage_boot_params(uint8_t page[PAGE_SIZE], const void *image, const struc
 /*
  * The host's command line from a module's string. The first word is left out if it is a file
  * name: always if `named` (QEMU names its modules), else if it starts with '/' or '(' as GRUB's
- * file names do and no kernel option does. "nr_cpus=1" comes first: this Core gives the host one
- * CPU; at the end it could fall behind a "--", where options are no longer the kernel's.
+ * file names do and no kernel option does.
  */
 int linux_cmdline(char *out, uint64_t size, const char *string, bool named);
 

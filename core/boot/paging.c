@@ -80,11 +80,38 @@ static int map_1g(uint64_t *entry, uint64_t pa, bool large)
 	return 0;
 }
 
+static uint64_t *pml4;
+
+int paging_unmap(uint64_t pa)
+{
+	uint64_t *pdpt = phys_to_virt(pml4[pa >> 39 & 511] & PTE_ADDR);
+	uint64_t *entry = (uint64_t *)phys_to_virt(pdpt[pa >> 30 & 511] & PTE_ADDR) +
+			  (pa >> 21 & 511);
+
+	if (*entry & PTE_LARGE) {
+		uint64_t *table = page_alloc(), all = *entry & ~PTE_LARGE;
+
+		if (!table)
+			return -CL_ENOMEM;
+		for (unsigned int i = 0; i < 512; i++)
+			table[i] = all + i * PAGE_SIZE;
+		*entry = virt_to_phys(table) | PTE_P | PTE_W;
+	}
+	((uint64_t *)phys_to_virt(*entry & PTE_ADDR))[pa >> 12 & 511] = 0;
+	paging_load();
+	return 0;
+}
+
+void paging_load(void)
+{
+	write_cr3(virt_to_phys(pml4));
+}
+
 int paging_init(uint64_t top)
 {
 	bool large = cpuid(0x80000001, 0).edx & BIT64(26);
-	uint64_t *pml4 = page_alloc();
 
+	pml4 = page_alloc();
 	if (!pml4)
 		return -CL_ENOMEM;
 	if (top < SIZE_4G)
@@ -95,6 +122,6 @@ int paging_init(uint64_t top)
 		if (!pdpt || map_1g(&pdpt[pa >> 30 & 511], pa, large))
 			return -CL_ENOMEM;
 	}
-	write_cr3(virt_to_phys(pml4));
+	paging_load();
 	return 0;
 }

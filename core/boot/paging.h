@@ -11,4 +11,10 @@
  */
 int paging_init(uint64_t top);
 
+/* Switch to that map on another CPU, or again: flushes. */
+void paging_load(void);
+
+/* Take one page of the pool out of the map, before other CPUs run; -CL_ENOMEM. */
+int paging_unmap(uint64_t pa);
+
 #endif

@@ -99,6 +99,13 @@ start:
 	movl	$boot_pd + 0x3000 + PTE_P_RW, boot_pdpt + 24
 	movl	$boot_pdpt + PTE_P_RW, boot_pml4
 
+	call	long_mode_on
+	lgdt	boot_gdtr
+	ljmp	$0x08, $start64
+
+/* Paging by the first map, in compatibility mode. Changes EAX, ECX, EDX. */
+	.globl	long_mode_on
+long_mode_on:
 	mov	$CR4_PAE, %eax
 	mov	%eax, %cr4
 	mov	$boot_pml4, %eax
@@ -111,8 +118,7 @@ start:
 	and	$~(CR0_EM | CR0_TS | CR0_NW | CR0_CD), %eax
 	or	$(CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG), %eax
 	mov	%eax, %cr0
-	lgdt	boot_gdtr
-	ljmp	$0x08, $start64
+	ret
 
 	/* Say so on the screen (if there is text) and on COM1, and stop. */
 no_long_mode:
@@ -148,12 +154,15 @@ start64:
 no_long_mode_text:
 	.asciz	"cloister: this CPU has no 64-bit long mode with no-execute pages; halted. "
 	.balign	8
+	.globl	boot_gdt, boot_gdt_limit
 boot_gdt:
 	.quad	0
 	.quad	0x00209b0000000000	/* 0x08: 64-bit code */
-	.quad	0x0000930000000000	/* 0x10: data */
+	.quad	0x00cf93000000ffff	/* 0x10: data */
+	.quad	0x00cf9b000000ffff	/* 0x18: 32-bit code, for ap.S */
+	boot_gdt_limit = . - boot_gdt - 1
 boot_gdtr:
-	.short	. - boot_gdt - 1
+	.short	boot_gdt_limit
 	.long	boot_gdt
 
 	.bss

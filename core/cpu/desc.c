@@ -7,6 +7,7 @@
 
 #define VECTOR_NMI	     2
 #define VECTOR_DOUBLE_FAULT  8
+#define VECTOR_GP	     13
 #define VECTOR_MACHINE_CHECK 18
 
 /* AMD APM vol. 2, figure 4-24. */
@@ -40,7 +41,8 @@ struct table_register {
 #define GDT_TSS	       0x0000890000000000ull /* present, DPL 0, available 64-bit TSS */
 
 extern const uint8_t exception_stubs[256][16];
-void exception(const struct exception_frame *f);
+extern const uint8_t cpu_wait_end[], wrmsr_safe_insn[], wrmsr_safe_refused[];
+void exception(struct exception_frame *f);
 void __stack_chk_fail(void) __attribute__((noreturn));
 
 static struct idt_gate idt[256];
@@ -51,11 +53,18 @@ void cpu_set_nmi_handler(void (*nmi_received)(void))
 	nmi_handler = nmi_received;
 }
 
-void exception(const struct exception_frame *f)
+void exception(struct exception_frame *f)
 {
 	if (f->vector == VECTOR_NMI) {
 		if (nmi_handler)
 			nmi_handler();
+		if (f->rip >= (uint64_t)(uintptr_t)cpu_wait && f->rip < virt_to_phys(cpu_wait_end))
+			f->rip = virt_to_phys(cpu_wait_end);
+		return;
+	}
+
+	if (f->vector == VECTOR_GP && f->rip == virt_to_phys(wrmsr_safe_insn)) {
+		f->rip = virt_to_phys(wrmsr_safe_refused);
 		return;
 	}
 

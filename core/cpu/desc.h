@@ -44,6 +44,9 @@ struct cpu_desc {
 /* Load GDT, TSS, the shared IDT and FS base on the calling CPU. `d` stays in use for good. */
 void cpu_desc_init(struct cpu_desc *d);
 
+/* Sleep, with GIF set and IF clear, until an NMI comes; at once if *wake is set. */
+void cpu_wait(const bool *wake);
+
 /* Called for each NMI that the Core takes; must not use vector registers. */
 void cpu_set_nmi_handler(void (*nmi_received)(void));
 

@@ -42,7 +42,7 @@ exception_common:
 	cld
 	mov	%rsp, %rdi	/* 22 words on an aligned IST stack: RSP is aligned to 16 */
 	call	exception
-	/* Only an NMI comes back. */
+	/* Only an NMI comes back, and #GP of wrmsr_safe. */
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -60,5 +60,37 @@ exception_common:
 	pop	%rax
 	add	$16, %rsp
 	iretq
+
+/*
+ * void cpu_wait(const bool *wake): sleep until an NMI, unless *wake is set already. An NMI that
+ * comes between the look and HLT must not be slept through: exception() sees RIP in here and goes
+ * on behind the HLT.
+ */
+	.globl	cpu_wait, cpu_wait_end
+	.balign	16
+cpu_wait:
+	cmpb	$0, (%rdi)
+	jne	1f
+	stgi
+	hlt
+cpu_wait_end:
+	clgi
+1:	ret
+
+/* int wrmsr_safe(uint32_t msr, uint64_t value): -1 if the CPU answers #GP, by exception(). */
+	.globl	wrmsr_safe, wrmsr_safe_insn, wrmsr_safe_refused
+	.balign	16
+wrmsr_safe:
+	mov	%edi, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+wrmsr_safe_insn:
+	wrmsr
+	xor	%eax, %eax
+	ret
+wrmsr_safe_refused:
+	mov	$-1, %eax
+	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -26,6 +26,9 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 			 : "memory");
 }
 
+/* With a value that someone else chose: 0, or -1 if the CPU refuses it. */
+int wrmsr_safe(uint32_t msr, uint64_t value);
+
 struct cpuid_regs {
 	uint32_t eax, ebx, ecx, edx;
 };

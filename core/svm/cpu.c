@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "boot/ap.h"
 #include "boot/boot.h"
+#include "boot/paging.h"
 #include "cipher/page_cipher.h"
 #include "cpu/clock.h"
+#include "cpu/features.h"
 #include "cpu/msr.h"
 #include "evidence/entropy.h"
 #include "evidence/report_key.h"
@@ -14,6 +17,7 @@
 #include "svm/frame.h"
 #include "svm/host.h"
 #include "svm/nested.h"
+#include "svm/smp.h"
 #include "zone/zone.h"
 #include "zone/vcpu.h"
 #include "zone/window.h"
@@ -34,15 +38,28 @@ unsigned cpu_phys_bits(void)
 /* The last thing that the Core does: no key and no open page outlives it. */
 static void scrub(void)
 {
+	smp_stop_others();
 	zones_scrub();
-	secure_zero(this_cpu()->fpu_scratch, PAGE_SIZE);
+	for (unsigned i = 0; i < nr_cpus; i++)
+		secure_zero(cpus[i]->fpu_scratch, PAGE_SIZE);
 	report_key_wipe();
 	entropy_wipe();
 }
 
 static void nmi_received(void)
 {
-	this_cpu()->nmi_pending = true;
+	struct cpu *cpu = this_cpu();
+	uint32_t sent = __atomic_load_n(&cpu->kicks_sent, __ATOMIC_SEQ_CST);
+
+	if (sent != cpu->kicks_taken)
+		__atomic_store_n(&cpu->kicks_taken, sent, __ATOMIC_SEQ_CST);
+	else
+		cpu->nmi_pending = true;
+}
+
+void cpu_take_nmi(void)
+{
+	__asm__ volatile("stgi\n\tnop\n\tclgi" : : : "memory");
 }
 
 static void *page_or_panic(void)
@@ -64,6 +81,7 @@ static struct cpu *cpu_init(unsigned id)
 	cpu->id = id;
 	cpu_desc_init(&cpu->desc);
 	wrmsr(MSR_GS_BASE, virt_to_phys(cpu));
+	cpu->apic_id = apic_id();
 	cpu_set_nmi_handler(nmi_received);
 	cpu->host_vmcb = page_or_panic();
 	cpu->guest_vmcb = page_or_panic();
@@ -71,6 +89,7 @@ static struct cpu *cpu_init(unsigned id)
 	cpu->nested.vmcb12 = page_or_panic();
 	cpu->fpu_scratch = page_or_panic();
 	cpu->fpu_host = page_or_panic();
+	nested_init_cpu(cpu);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_SVM_HSAVE_PA, virt_to_phys(page_or_panic()));
 	__asm__ volatile("clgi\n\tvmsave %0" : : "a"(cpu->core_state) : "memory");
@@ -101,9 +120,12 @@ static void keys_init(void)
 	log_info("page cipher AES-256-GCM, path %s", page_cipher_name());
 }
 
-void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if)
+void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if,
+	       const struct epoch *table)
 {
+	smp_leave(cpu, table);
 	svm_enter(virt_to_phys(vmcb), gpr, virt_to_phys(cpu->core_state), host_if);
+	smp_back(cpu);
 	uint64_t code = (uint32_t)vmcb->control.exit_code;
 	uint64_t slot = code == EXIT_NPF ? 0xa0 : code < CL_EXIT_CODES ? code : 0xa1;
 
@@ -118,24 +140,14 @@ void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if)
 	vmcb->control.tlb_control = TLB_KEEP;
 }
 
-void core_main(struct boot_info *bi)
+/* What every CPU does for ever, with the lock but for the guests' time. */
+static void loop(struct cpu *cpu) __attribute__((noreturn));
+static void loop(struct cpu *cpu)
 {
-	struct cpu *cpu = cpu_init(0);
-
-	core_memory = (struct core_memory){bi->core_base, bi->core_size};
-	fpu_init();
-	log_info("Cloister Core " CORE_VERSION ", memory 0x%lx+0x%lx, %u physical address bits",
-		 bi->core_base, bi->core_size, cpu_phys_bits());
-	keys_init();
-	clock_init();
-	apic_init();
-	panic_set_hook(scrub);
-	frame_init(bi);
-	zones_init();
-	host_init(cpu, bi);
-	log_info("pool: %lu of %lu pages free; entering the host", pool_free_pages(), pool_pages());
 	for (;;) {
 		window_check_idle();
+		if (cpu->init_pending)
+			host_take_init(cpu);
 		switch (cpu->run) {
 		case RUN_HOST:
 			host_run(cpu);
@@ -146,6 +158,47 @@ void core_main(struct boot_info *bi)
 		case RUN_ZONE:
 			vcpu_run(cpu);
 			break;
+		case RUN_WAIT:
+			host_wait_startup(cpu);
+			break;
 		}
 	}
+}
+
+void cpu_main(unsigned id)
+{
+	paging_load();
+	cpu_enable_simd();
+	struct cpu *cpu = cpu_init(id);
+
+	fpu_init();
+	host_init_cpu(cpu);
+	smp_add(cpu);
+	ap_started();
+	core_lock();
+	loop(cpu);
+}
+
+void core_main(struct boot_info *bi)
+{
+	apic_init();
+	struct cpu *cpu = cpu_init(0);
+
+	core_memory = (struct core_memory){bi->core_base, bi->core_size};
+	fpu_init();
+	log_info("Cloister Core " CORE_VERSION ", memory 0x%lx+0x%lx, %u physical address bits",
+		 bi->core_base, bi->core_size, cpu_phys_bits());
+	keys_init();
+	clock_init();
+	smp_add(cpu);
+	panic_set_hook(scrub);
+	frame_init(bi);
+	zones_init();
+	host_init();
+	host_init_cpu(cpu);
+	core_lock();
+	ap_start_all(bi);
+	host_boot(cpu, &bi->host);
+	log_info("pool: %lu of %lu pages free; entering the host", pool_free_pages(), pool_pages());
+	loop(cpu);
 }

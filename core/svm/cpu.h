@@ -18,7 +18,12 @@
 struct boot_info;
 struct zone_vcpu;
 
-enum running { RUN_HOST, RUN_GUEST, RUN_ZONE };
+enum running {
+	RUN_HOST,
+	RUN_GUEST,
+	RUN_ZONE,
+	RUN_WAIT, /* the host's CPU after INIT, before its start-up interrupt */
+};
 
 /* A VMRUN of the host in progress: nested.c. */
 struct nested {
@@ -42,7 +47,19 @@ struct skip_cache {
 struct cpu {
 	struct cpu *self; /* GS base points here */
 	unsigned id;
+	uint32_t apic_id;
 	enum running run;
+
+	/* smp.c */
+	bool in_guest;		   /* has given up the lock to run one, with … */
+	const struct epoch *table; /* … translations of this table … */
+	uint64_t entered;	   /* … as of this epoch */
+	bool wake;
+	uint32_t kicks_sent, kicks_taken; /* differ while an NMI of the Core is under way */
+
+	bool init_pending; /* INIT and start-up interrupts of the host: host_ap.c */
+	bool startup_pending;
+	uint8_t startup_vector;
 
 	struct vmcb *host_vmcb;	 /* the host, always */
 	struct vmcb *guest_vmcb; /* the ordinary guest that runs now */
@@ -51,11 +68,14 @@ struct cpu {
 
 	bool host_gif;	  /* the host's global interrupt flag */
 	bool host_svme;	  /* EFER.SVME as the host set it */
-	bool nmi_pending; /* for the host, once its GIF is set */
+	bool nmi_pending; /* for the host, once its GIF is set … */
+	bool nmi_masked;  /* … and it is not in its NMI handler */
 	uint64_t host_hsave_pa;
 	struct epoch_seen host_seen;
 	struct skip_cache skip[SKIP_CACHE];
 	bool flush_guests; /* a shadow lost leaves: flush before the next guest entry */
+	struct epoch_seen guests_seen;
+	uint8_t *guest_msrpm; /* all ones but for what the host lets its guest have: nested.c */
 
 	struct nested nested;
 	struct shadows shadows;
@@ -64,7 +84,7 @@ struct cpu {
 	uint8_t *fpu_scratch; /* XSAVE area: what was live when the Core needed the registers */
 	uint8_t *fpu_host;    /* XSAVE area: the host's, while a zone's are live */
 	uint64_t xcr0_scratch, xcr0_host;
-	uint64_t last_zone; /* instance of the zone whose translations the TLB may hold */
+	const struct zone_vcpu *last_vcpu; /* whose translations the TLB may hold */
 
 	struct cl_counters counters;
 	struct cpu_desc desc;
@@ -96,7 +116,17 @@ void core_main(struct boot_info *bi) __attribute__((noreturn));
  */
 void svm_enter(uint64_t pa, uint64_t *gpr, uint64_t core_pa, bool host_if);
 
-/* Enter with counting and tracing. */
-void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if);
+/*
+ * Enter with counting and tracing, without the Core's lock meanwhile. table: whose translations the
+ * guest uses; the caller has flushed what is older.
+ */
+void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if,
+	       const struct epoch *table);
+
+/* EXIT_NMI: take it in the Core. It was a kick, or it is the host's: nmi_pending. */
+void cpu_take_nmi(void);
+
+/* A CPU other than the first, with its own stack, address space and SIMD: never returns. */
+void cpu_main(unsigned id) __attribute__((noreturn));
 
 #endif

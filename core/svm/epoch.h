@@ -36,4 +36,7 @@ static inline void epoch_flushed(const struct epoch *e, struct epoch_seen *s)
 /* The host's own table (frame.c changes it, host.c enters with it). */
 extern struct epoch host_epoch;
 
+/* All shadows of all CPUs, when frames change hands (shadow.c, nested.c). */
+extern struct epoch guest_epoch;
+
 #endif

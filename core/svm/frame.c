@@ -7,6 +7,7 @@
 #include "svm/epoch.h"
 #include "svm/frame.h"
 #include "svm/shadow.h"
+#include "svm/smp.h"
 
 #define STATE_MASK   7ull
 #define SLOT_SHIFT   8
@@ -93,6 +94,8 @@ int frame_claim(uint64_t pfn, unsigned slot, uint32_t gpn)
 	*npt_leaf(&host_npt, pfn << PAGE_SHIFT, NULL) = 0;
 	frames[pfn] = word(FRAME_OPEN, slot, gpn);
 	epoch_advance(&host_epoch);
+	smp_shoot(&host_epoch);
+	ASSERT(smp_quiet(&host_epoch));
 	return 0;
 }
 
@@ -115,11 +118,13 @@ void frame_release(uint64_t pfn)
 
 void frame_merge_host(void)
 {
+	/* No CPU walks a table that is freed below. */
+	epoch_advance(&host_epoch);
+	smp_shoot(&host_epoch);
 	for (uint64_t pa = 0; pa < nr_frames << PAGE_SHIFT; pa += NPT_SIZE(NPT_2M)) {
 		if (frame_is_host_ram(pa) && frame_region_uniform(pa))
 			npt_merge(&host_npt, pa, pa, PTE_W | PTE_A | PTE_D);
 	}
-	epoch_advance(&host_epoch);
 }
 
 void frame_count_shadow(uint64_t pa, unsigned level)

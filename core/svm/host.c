@@ -25,7 +25,7 @@ struct epoch host_epoch;
 
 static const unsigned host_intercepts[] = {
 	ICPT_IOIO,   ICPT_MSR,	  ICPT_CPUID, ICPT_INVD, ICPT_INVLPGA, ICPT_SHUTDOWN, ICPT_VMRUN,
-	ICPT_VMLOAD, ICPT_VMSAVE, ICPT_STGI,  ICPT_CLGI, ICPT_SKINIT,  ICPT_INIT,
+	ICPT_VMLOAD, ICPT_VMSAVE, ICPT_STGI,  ICPT_CLGI, ICPT_SKINIT,  ICPT_INIT,     ICPT_NMI,
 };
 
 static const struct {
@@ -51,20 +51,26 @@ void host_set_gif(struct cpu *cpu, bool gif)
 
 	/*
 	 * With V_INTR_MASKING and the Core's own IF at 0, physical interrupts stay pending: what
-	 * a cleared GIF means to the host. NMIs are taken from it only while GIF is clear.
+	 * a cleared GIF means to the host. NMIs come to the Core first in any case.
 	 */
 	cpu->host_gif = gif;
-	if (gif) {
+	if (gif)
 		v->control.int_ctl &= ~V_INTR_MASKING;
-		vmcb_no_intercept(v, ICPT_NMI);
-	} else {
+	else
 		v->control.int_ctl |= V_INTR_MASKING;
-		vmcb_intercept(v, ICPT_NMI);
-	}
-	if (gif && cpu->nmi_pending && !v->control.event_inj) {
-		cpu->nmi_pending = false;
-		v->control.event_inj = EVENT(EVENT_TYPE_NMI, 2);
-	}
+}
+
+/* Until IRET the next NMI waits, as in the CPU. */
+static void give_nmi(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+
+	if (!cpu->nmi_pending || !cpu->host_gif || cpu->nmi_masked || v->control.event_inj)
+		return;
+	cpu->nmi_pending = false;
+	cpu->nmi_masked = true;
+	v->control.event_inj = EVENT(EVENT_TYPE_NMI, 2);
+	vmcb_intercept(v, ICPT_IRET);
 }
 
 /* Linux and multiboot payloads alike start in flat 32-bit protected mode, paging off. */
@@ -89,9 +95,10 @@ static void host_registers(struct cpu *cpu, const struct host_entry *entry)
 	cpu->gpr[RSI] = entry->esi;
 }
 
-void host_init(struct cpu *cpu, const struct boot_info *bi)
+static uint64_t host_iopm, host_msrpm;
+
+void host_init(void)
 {
-	struct vmcb *v = cpu->host_vmcb;
 	uint8_t *iopm = pages_alloc(IOPM_PAGES), *msrpm = pages_alloc(MSRPM_PAGES);
 
 	if (!iopm || !msrpm)
@@ -101,15 +108,28 @@ void host_init(struct cpu *cpu, const struct boot_info *bi)
 			bit_set(iopm, p);
 	}
 	host_msr_permissions(msrpm);
+	host_iopm = virt_to_phys(iopm);
+	host_msrpm = virt_to_phys(msrpm);
+	epoch_advance(&host_epoch);
+}
+
+void host_init_cpu(struct cpu *cpu)
+{
+	struct vmcb *v = cpu->host_vmcb;
+
 	for (unsigned i = 0; i < sizeof(host_intercepts) / sizeof(host_intercepts[0]); i++)
 		vmcb_intercept(v, host_intercepts[i]);
-	v->control.iopm_pa = virt_to_phys(iopm);
-	v->control.msrpm_pa = virt_to_phys(msrpm);
+	v->control.iopm_pa = host_iopm;
+	v->control.msrpm_pa = host_msrpm;
 	v->control.asid = 1;
 	v->control.nested_ctl = NESTED_NP_ENABLE;
 	v->control.ncr3 = frame_host_root();
-	epoch_advance(&host_epoch);
-	host_registers(cpu, &bi->host);
+	cpu->run = RUN_WAIT;
+}
+
+void host_boot(struct cpu *cpu, const struct host_entry *entry)
+{
+	host_registers(cpu, entry);
 	host_set_gif(cpu, true);
 	cpu->run = RUN_HOST;
 }
@@ -155,7 +175,6 @@ static void host_cpuid(struct cpu *cpu)
 	struct cpuid_regs r = cpuid(leaf, sub);
 
 	if (leaf == 1) {
-		r.ecx &= ~(uint32_t)BIT64(21); /* x2APIC: the Core watches the page only */
 		/* OSXSAVE and APIC ID are live values of the CPU; CR4 is the host's. */
 		r.ecx &= ~(uint32_t)BIT64(27);
 		if (v->save.cr4 & CR4_OSXSAVE)
@@ -326,9 +345,13 @@ static void host_exit(struct cpu *cpu)
 		host_skip(cpu);
 		break;
 	case EXIT_NMI:
-		/* GIF of the host is clear: take it in the Core, give it at STGI. */
 		event_requeue(v, 0);
-		__asm__ volatile("stgi\n\tnop\n\tclgi" : : : "memory");
+		cpu_take_nmi();
+		break;
+	case EXIT_IRET:
+		event_requeue(v, 0);
+		cpu->nmi_masked = false;
+		vmcb_no_intercept(v, ICPT_IRET);
 		break;
 	case EXIT_SHUTDOWN:
 	case EXIT_INVALID:
@@ -338,7 +361,7 @@ static void host_exit(struct cpu *cpu)
 		outb(0x64, 0xfe);
 		panic("the machine did not reset");
 	case EXIT_INIT:
-		break; /* INIT to the only host CPU: nothing it may do */
+		break; /* not by the interrupt command register, so of no known sender: nothing */
 	default:
 		panic("host: exit code 0x%x, RIP 0x%lx", code, v->save.rip);
 	}
@@ -353,6 +376,7 @@ void host_run(struct cpu *cpu)
 		epoch_flushed(&host_epoch, &cpu->host_seen);
 	}
 	ASSERT(!epoch_stale(&host_epoch, &cpu->host_seen));
-	cpu_enter(cpu, v, cpu->gpr, false);
+	give_nmi(cpu);
+	cpu_enter(cpu, v, cpu->gpr, false, &host_epoch);
 	host_exit(cpu);
 }

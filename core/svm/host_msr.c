@@ -16,7 +16,7 @@ static const struct {
 	{MSR_TSC, MSR_TSC, false}, /* the clock of the Core and of zones */
 	{MSR_TSC_ADJUST, MSR_TSC_ADJUST, false},
 	{MSR_APIC_BASE, MSR_APIC_BASE, true},
-	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, true},
+	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, false},
 	{MSR_DEBUGCTL, MSR_DEBUGCTL, false}, /* last branches of a zone */
 	{MSR_TSC_RATIO, MSR_TSC_RATIO, false},
 	{MSR_IBS_FIRST, MSR_IBS_LAST, true}, /* samples of a zone's instructions */
@@ -89,12 +89,13 @@ static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 		cpu->host_hsave_pa = value; /* remembered, never used: the Core has its own */
 		return 0;
 	case MSR_APIC_BASE:
-		return value == apic_base_msr() ? 0 : -CL_EPERM;
+		return apic_base_write(value);
+	case MSR_X2APIC_FIRST ... MSR_X2APIC_LAST:
+		return apic_host_msr_write(msr, value);
 	case MSR_DEBUGCTL:
 		if (value & DEBUGCTL_LBR)
 			return -CL_EPERM;
-		wrmsr(msr, value);
-		return 0;
+		return wrmsr_safe(msr, value);
 	case MSR_TSC_RATIO:
 		return value == TSC_RATIO_ONE ? 0 : -CL_EPERM;
 	case MSR_VM_CR:

@@ -19,7 +19,7 @@
 /* What the Core takes from every guest, whatever its host asked for. */
 static const unsigned core_intercepts[] = {
 	ICPT_IOIO,   ICPT_MSR,	ICPT_SHUTDOWN, ICPT_VMRUN,  ICPT_VMMCALL, ICPT_VMLOAD,
-	ICPT_VMSAVE, ICPT_STGI, ICPT_CLGI,     ICPT_SKINIT, ICPT_INVLPGA, ICPT_INVD,
+	ICPT_VMSAVE, ICPT_STGI, ICPT_CLGI,     ICPT_SKINIT, ICPT_INVLPGA, ICPT_INVD, ICPT_NMI,
 };
 
 /* MSRs that a guest of the host reaches directly, if its host lets it; all are in the VMCB. */
@@ -28,17 +28,19 @@ static const uint32_t guest_msrs[] = {
 	MSR_CSTAR,	 MSR_SFMASK,	   MSR_FS_BASE,	     MSR_GS_BASE, MSR_KERNEL_GS,
 };
 
-static uint8_t *guest_iopm;  /* all ones */
-static uint8_t *guest_msrpm; /* all ones but for what guest_msrs and the host's map allow */
+struct epoch guest_epoch;
 
-static void maps_init(void)
+static uint8_t *guest_iopm; /* all ones */
+
+void nested_init_cpu(struct cpu *cpu)
 {
-	guest_iopm = pages_alloc(IOPM_PAGES);
-	guest_msrpm = pages_alloc(MSRPM_PAGES);
-	if (!guest_iopm || !guest_msrpm)
+	if (!guest_iopm)
+		guest_iopm = pages_alloc(IOPM_PAGES);
+	cpu->guest_msrpm = pages_alloc(MSRPM_PAGES);
+	if (!guest_iopm || !cpu->guest_msrpm)
 		panic("not enough Core memory for permission maps");
 	memset(guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
-	memset(guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
+	memset(cpu->guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
 }
 
 /* One bit of a map of the host: does it intercept? Maps that lie outside its RAM intercept all. */
@@ -69,16 +71,16 @@ static bool host_wants_io(const struct vmcb *h, uint16_t port, unsigned size)
 	return false;
 }
 
-static void merge_msrpm(const struct vmcb *h)
+static void merge_msrpm(uint8_t *msrpm, const struct vmcb *h)
 {
 	for (unsigned i = 0; i < sizeof(guest_msrs) / sizeof(guest_msrs[0]); i++) {
 		unsigned bit = (unsigned)msrpm_bit(guest_msrs[i]);
 
 		for (unsigned w = 0; w < 2; w++) {
 			if (host_wants_msr(h, guest_msrs[i], w))
-				bit_set(guest_msrpm, bit + w);
+				bit_set(msrpm, bit + w);
 			else
-				bit_clear(guest_msrpm, bit + w);
+				bit_clear(msrpm, bit + w);
 		}
 	}
 }
@@ -89,14 +91,12 @@ static void build(struct cpu *cpu)
 	const struct vmcb *h = cpu->nested.vmcb12;
 	struct vmcb *g = cpu->guest_vmcb;
 
-	if (!guest_iopm)
-		maps_init();
 	memcpy(g->control.intercept, h->control.intercept, sizeof(g->control.intercept));
 	for (unsigned i = 0; i < sizeof(core_intercepts) / sizeof(core_intercepts[0]); i++)
 		vmcb_intercept(g, core_intercepts[i]);
-	merge_msrpm(h);
+	merge_msrpm(cpu->guest_msrpm, h);
 	g->control.iopm_pa = virt_to_phys(guest_iopm);
-	g->control.msrpm_pa = virt_to_phys(guest_msrpm);
+	g->control.msrpm_pa = virt_to_phys(cpu->guest_msrpm);
 	g->control.tsc_offset = h->control.tsc_offset;
 	g->control.asid = 1 + h->control.asid;
 	g->control.int_ctl = h->control.int_ctl & (V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK |
@@ -336,21 +336,43 @@ static void guest_exit_forced(struct cpu *cpu, uint32_t code)
 	}
 }
 
+/* A kick of the Core's, or an NMI: the host takes it at its STGI, or the guest has it. */
+static void guest_nmi(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+
+	cpu_take_nmi();
+	if (cpu->nmi_pending && vmcb_intercepts(cpu->nested.vmcb12, ICPT_NMI)) {
+		reflect(cpu);
+		return;
+	}
+	event_requeue(g, cpu->nested.injected);
+	if (cpu->nmi_pending && !g->control.event_inj) {
+		cpu->nmi_pending = false;
+		g->control.event_inj = EVENT(EVENT_TYPE_NMI, 2);
+	}
+}
+
 void nested_run(struct cpu *cpu)
 {
 	struct vmcb *g = cpu->guest_vmcb;
 
-	if (cpu->flush_guests) {
+	if (cpu->flush_guests || epoch_stale(&guest_epoch, &cpu->guests_seen)) {
 		g->control.tlb_control = TLB_FLUSH_ALL;
 		cpu->flush_guests = false;
+		epoch_flushed(&guest_epoch, &cpu->guests_seen);
 	}
+	ASSERT(!epoch_stale(&guest_epoch, &cpu->guests_seen));
 	cpu->nested.injected = g->control.event_inj;
-	cpu_enter(cpu, g, cpu->gpr, nested_host_if(cpu));
+	cpu_enter(cpu, g, cpu->gpr, nested_host_if(cpu), &guest_epoch);
 	uint32_t code = (uint32_t)g->control.exit_code;
 
 	switch (code) {
 	case EXIT_NPF:
 		guest_npf(cpu);
+		break;
+	case EXIT_NMI:
+		guest_nmi(cpu);
 		break;
 	case EXIT_IOIO:
 		guest_io(cpu);

@@ -12,6 +12,7 @@
 
 #include "svm/cpu.h"
 
+void nested_init_cpu(struct cpu *cpu);
 void nested_vmrun(struct cpu *cpu);
 void nested_run(struct cpu *cpu);
 

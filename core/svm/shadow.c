@@ -5,6 +5,7 @@
 #include "svm/cpu.h"
 #include "svm/frame.h"
 #include "svm/shadow.h"
+#include "svm/smp.h"
 #include "svm/walk.h"
 #include "zone/page.h"
 
@@ -14,24 +15,32 @@
  */
 static uint64_t shadow_quota(void)
 {
-	return pool_pages() / 4 / HOST_ASIDS;
+	return pool_pages() / 4 / HOST_ASIDS / nr_cpus;
 }
 
+/* The CPU that the shadow belongs to is not in a guest, and flushes before it is again. */
 static void drop(struct shadow *s)
 {
-	if (!s->npt.root)
-		return;
-	npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
-	/* The CPU may hold translations of what has gone, and pointers to freed tables. */
+	if (s->npt.root)
+		npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
+}
+
+/* One of this CPU's own. */
+static void drop_own(struct shadow *s)
+{
+	drop(s);
 	this_cpu()->flush_guests = true;
 }
 
 void shadow_drop_all(void)
 {
-	struct cpu *cpu = this_cpu();
-
-	for (unsigned i = 0; i < HOST_ASIDS; i++)
-		drop(&cpu->shadows.by_asid[i]);
+	/* First out of the guests: their CPUs hold translations of what goes, and walk the tables. */
+	epoch_advance(&guest_epoch);
+	smp_shoot(&guest_epoch);
+	for (unsigned c = 0; c < nr_cpus; c++) {
+		for (unsigned i = 0; i < HOST_ASIDS; i++)
+			drop(&cpus[c]->shadows.by_asid[i]);
+	}
 	page_drop_shared_views();
 }
 
@@ -41,7 +50,7 @@ void shadow_flush(struct shadows *s, uint32_t tlb_control, uint32_t asid)
 		return;
 	for (unsigned i = 0; i < HOST_ASIDS; i++) {
 		if (tlb_control == TLB_FLUSH_ALL || i == asid)
-			drop(&s->by_asid[i]);
+			drop_own(&s->by_asid[i]);
 	}
 }
 
@@ -52,7 +61,7 @@ struct shadow *shadow_get(struct shadows *all, uint32_t asid, uint64_t ncr3, boo
 	if (!s->npt.root && npt_init(&s->npt, shadow_quota()))
 		return NULL;
 	if (s->ncr3 != ncr3 || s->nested_paging != nested_paging) {
-		drop(s);
+		drop_own(s);
 		s->ncr3 = ncr3;
 		s->nested_paging = nested_paging;
 	}
@@ -107,7 +116,7 @@ int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
 	page_surrender_frame(leaf.pa >> PAGE_SHIFT);
 	/* Full, or a leaf of another size in the way: it is a TLB, start afresh. */
 	if (shadow_install(&s->npt, gpa, &leaf, 0, NPT_2M)) {
-		drop(s);
+		drop_own(s);
 		if (!shadow_install(&s->npt, gpa, &leaf, 0, NPT_4K))
 			return 0;
 		shadow_drop_all();

@@ -137,6 +137,11 @@ static void store_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 		swap_debug_registers(vcpu);
 }
 
+void vcpu_leave(struct cpu *cpu)
+{
+	store_live(cpu, cpu->vcpu);
+}
+
 /* A guest reset gives the host's VMCB a state that the face never shows. */
 static bool was_reset(const struct zone_vcpu *vcpu, const struct vmcb *h)
 {
@@ -207,13 +212,15 @@ void vcpu_run(struct cpu *cpu)
 
 	irq_prepare(vcpu);
 	vcpu->injected = v->control.event_inj;
-	if (epoch_stale(&z->epoch, &vcpu->seen) || cpu->last_zone != z->instance) {
+	if (epoch_stale(&z->epoch, &vcpu->seen) || cpu->last_vcpu != vcpu ||
+	    vcpu->last_cpu != cpu) {
 		v->control.tlb_control = TLB_FLUSH_ALL;
 		epoch_flushed(&z->epoch, &vcpu->seen);
-		cpu->last_zone = z->instance;
+		cpu->last_vcpu = vcpu;
+		vcpu->last_cpu = cpu;
 	}
 	ASSERT(!epoch_stale(&z->epoch, &vcpu->seen));
-	cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu));
+	cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu), &z->epoch);
 	z->stats.exits++;
 	irq_taken(vcpu);
 	exit_handle(cpu, vcpu);

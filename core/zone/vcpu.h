@@ -24,6 +24,9 @@ void vcpu_begin(struct cpu *cpu, struct zone_vcpu *vcpu);
 /* Enter the zone once and handle its exit. */
 void vcpu_run(struct cpu *cpu);
 
+/* The zone's vCPU does not go on here, and the host learns nothing: its registers are stored. */
+void vcpu_leave(struct cpu *cpu);
+
 /* What the host gets to see of an exit. */
 struct face_exit {
 	uint64_t code, info1, info2;

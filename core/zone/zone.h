@@ -91,6 +91,7 @@ struct zone_vcpu {
 	uint64_t tsc_deadline;	  /* as the zone wrote it last */
 	uint32_t host_asid;	  /* the host's ASID for this vCPU at its last entry */
 	struct epoch_seen seen;	  /* of zone.epoch */
+	const struct cpu *last_cpu; /* where it ran last */
 };
 
 struct zone {
