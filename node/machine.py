@@ -161,7 +161,7 @@ class Machine:
 
         arguments = [
             "qemu-system-x86_64", "-name", "cloister-node",
-            "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", self.cpu,
+            "-accel", "tcg,thread=single", "-machine", "q35", "-cpu", self.cpu,
             "-smp", str(self.smp), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-chardev", chardev("console") + ",logfile=console.log", "-serial", "chardev:console",

@@ -37,8 +37,8 @@ void nested_init_cpu(struct cpu *cpu)
 	if (!guest_iopm)
 		guest_iopm = pages_alloc(IOPM_PAGES);
 	cpu->guest_msrpm = pages_alloc(MSRPM_PAGES);
-	if (!guest_iopm || !cpu->guest_msrpm)
-		panic("not enough Core memory for permission maps");
+	if (!guest_iopm || !cpu->guest_msrpm || shadows_init(&cpu->shadows))
+		panic("not enough Core memory for a CPU's guests");
 	memset(guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
 	memset(cpu->guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
 }
@@ -176,11 +176,6 @@ void nested_vmrun(struct cpu *cpu)
 		return;
 	n->shadow = shadow_get(&cpu->shadows, h->control.asid, h->control.ncr3,
 			       h->control.nested_ctl & NESTED_NP_ENABLE);
-	if (!n->shadow) {
-		log_err("no memory for a shadow page table");
-		exit_invalid(cpu);
-		return;
-	}
 	build(cpu);
 	cpu->run = RUN_GUEST;
 }

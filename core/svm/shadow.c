@@ -21,8 +21,7 @@ static uint64_t shadow_quota(void)
 /* The CPU that the shadow belongs to is not in a guest, and flushes before it is again. */
 static void drop(struct shadow *s)
 {
-	if (s->npt.root)
-		npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
+	npt_clear(&s->npt, 0, 511, frame_uncount_shadow);
 }
 
 /* One of this CPU's own. */
@@ -54,12 +53,20 @@ void shadow_flush(struct shadows *s, uint32_t tlb_control, uint32_t asid)
 	}
 }
 
+int shadows_init(struct shadows *all)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < HOST_ASIDS && !r; i++)
+		r = npt_init(&all->by_asid[i].npt, 0);
+	return r;
+}
+
 struct shadow *shadow_get(struct shadows *all, uint32_t asid, uint64_t ncr3, bool nested_paging)
 {
 	struct shadow *s = &all->by_asid[asid];
 
-	if (!s->npt.root && npt_init(&s->npt, shadow_quota()))
-		return NULL;
+	s->npt.quota = shadow_quota();
 	if (s->ncr3 != ncr3 || s->nested_paging != nested_paging) {
 		drop_own(s);
 		s->ncr3 = ncr3;

@@ -30,7 +30,10 @@ void shadow_drop_all(void);
 /* As the TLB_CONTROL field and INVLPGA ask. asid < HOST_ASIDS. */
 void shadow_flush(struct shadows *s, uint32_t tlb_control, uint32_t asid);
 
-/* The shadow to run with; made empty if it was of another table. NULL without memory. */
+/* The root pages, for good; -CL_ENOMEM. */
+int shadows_init(struct shadows *s);
+
+/* The shadow to run with; made empty if it was of another table. */
 struct shadow *shadow_get(struct shadows *s, uint32_t asid, uint64_t ncr3, bool nested_paging);
 
 /*
