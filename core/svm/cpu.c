@@ -146,6 +146,7 @@ static void loop(struct cpu *cpu)
 {
 	for (;;) {
 		window_check_idle();
+		zones_reap();
 		if (cpu->init_pending)
 			host_take_init(cpu);
 		switch (cpu->run) {

@@ -6,6 +6,7 @@
 #include "lib/pool.h"
 #include "lib/string.h"
 #include "svm/fpu.h"
+#include "svm/smp.h"
 #include "trace/trace.h"
 #include "zone/call.h"
 #include "zone/page.h"
@@ -57,7 +58,7 @@ static int op_zone_info(void)
 	arg.zone.instance = z->instance;
 	arg.zone.after = 0;
 	arg.zone.state = z->state;
-	arg.zone.vcpus = 1;
+	arg.zone.vcpus = z->nr_vcpus;
 	memcpy(arg.zone.reason, z->reason, sizeof(arg.zone.reason));
 	memcpy(arg.zone.digest, z->digest, sizeof(arg.zone.digest));
 	arg.zone.memory_bytes = z->memory_bytes;
@@ -73,9 +74,12 @@ static int op_zone_end(void)
 
 	if (!z)
 		return -CL_ENOENT;
+	if (z->state == CL_ZONE_LAUNCHING)
+		return -CL_EBUSY;
 	if (z->state == CL_ZONE_LIVE)
 		zone_kill(z, "ended by the host");
-	z->vcpu.vmcb12_pa = NO_VMCB12; /* the host's page may serve another guest */
+	for (unsigned i = 0; i < z->nr_vcpus; i++)
+		z->vmcb12_pa[i] = NO_VMCB12; /* the host's page may serve another guest */
 	return 0;
 }
 
@@ -105,7 +109,15 @@ static int op_trace(void)
 
 static int op_counters(void)
 {
-	arg.counters = this_cpu()->counters;
+	uint64_t *sum = (uint64_t *)&arg.counters;
+
+	memset(sum, 0, sizeof(arg.counters));
+	for (unsigned c = 0; c < nr_cpus; c++) {
+		const uint64_t *own = (const uint64_t *)&cpus[c]->counters;
+
+		for (size_t i = 0; i < sizeof(arg.counters) / sizeof(*sum); i++)
+			sum[i] += own[i];
+	}
 	return 0;
 }
 
@@ -178,7 +190,7 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 				       .instance = z->instance,
 				       .memory_bytes = z->memory_bytes,
 				       .policy = z->policy,
-				       .vcpus = 1,
+				       .vcpus = z->nr_vcpus,
 				       .window_pages = z->window,
 				       .idle_ms = z->idle_ms,
 				       .core_version = CORE_VERSION};

@@ -70,7 +70,7 @@ void zone_cpuid(struct zone_vcpu *vcpu)
 		r.eax = r.eax < MAX_STD ? r.eax : MAX_STD;
 		break;
 	case 1:
-		r.ebx = (r.ebx & 0xff00) | 1u << 16; /* one CPU, APIC ID 0 */
+		r.ebx = (r.ebx & 0xff00) | 1u << 16 | vcpu->id << 24; /* each a package */
 		r.ecx = (r.ecx & ~L1_ECX_CLEAR) | L1_ECX_DEADLINE | L1_ECX_HYPERVISOR;
 		if (s->cr4 & CR4_OSXSAVE)
 			r.ecx |= L1_ECX_OSXSAVE;

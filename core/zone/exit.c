@@ -11,8 +11,10 @@
 #include "zone/call.h"
 #include "zone/irq.h"
 #include "zone/page.h"
+#include "zone/start.h"
 #include "zone/vcpu.h"
 
+#define APIC_BASE 0xfee00000ull
 #define IO_LENGTH 2u /* what the host steps over for a port access */
 
 static void reflect(struct cpu *cpu, struct zone_vcpu *vcpu, enum pending_op op, unsigned length,
@@ -56,18 +58,29 @@ static uint64_t low_bytes(uint64_t value, unsigned size)
 	return size == 8 ? value : value & (BIT64(8 * size) - 1);
 }
 
-/* One canonical move between RAX and the address in RDI: all that the host learns of an access. */
-static void canonical_move(struct face_exit *e, bool write, unsigned size)
+/*
+ * One canonical move between RAX and the address in RDI: all that the host learns of an access. The
+ * face of a vCPU other than the first is in real mode for ever; there it is EAX and [DI], whose
+ * offset in the page is enough for the host, which has the address from EXITINFO2.
+ */
+static bool canonical_move(const struct zone_vcpu *vcpu, struct face_exit *e, bool write,
+			   unsigned size)
 {
+	bool real = !(vcpu->face.cr0 & CR0_PE);
 	uint8_t n = 0;
 
-	if (size == 2)
+	if (real && size == 8)
+		return false;
+	if (size == (real ? 4 : 2))
 		e->insn[n++] = 0x66;
 	if (size == 8)
 		e->insn[n++] = 0x48;
 	e->insn[n++] = (uint8_t)((write ? 0x88 : 0x8a) | (size > 1));
-	e->insn[n++] = 0x07;
+	e->insn[n++] = real ? 0x05 : 0x07;
 	e->insn_len = n;
+	if (real)
+		e->rdi &= PAGE_SIZE - 1;
+	return true;
 }
 
 /* The host must do something about an address: map a page, or play a device. */
@@ -75,7 +88,7 @@ static void reflect_fault(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa,
 {
 	struct face_exit e = {.code = EXIT_NPF, .info1 = error, .info2 = gpa, .rdi = gpa};
 
-	canonical_move(&e, error & NPF_W, 1);
+	canonical_move(vcpu, &e, error & NPF_W, 1);
 	reflect(cpu, vcpu, PEND_NONE, e.insn_len, &e);
 }
 
@@ -94,9 +107,14 @@ static void mmio(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t
 	const struct mmio_op *op = &vcpu->mmio;
 	struct face_exit e = {.code = EXIT_NPF, .info1 = error, .info2 = gpa, .rdi = gpa};
 
-	canonical_move(&e, op->write, op->size);
+	if (!canonical_move(vcpu, &e, op->write, op->size)) {
+		vcpu_kill(cpu, vcpu, "8 bytes at once from a device, by another than the first vCPU");
+		return;
+	}
 	if (op->write)
 		e.rax = low_bytes(mmio_store_value(op, gpr), op->size);
+	if (op->write && ALIGN_DOWN(gpa, PAGE_SIZE) == APIC_BASE)
+		start_apic_write(vcpu, gpa - APIC_BASE, (uint32_t)e.rax);
 	vcpu->real_length = in.length;
 	reflect(cpu, vcpu, op->write ? PEND_MMIO_WRITE : PEND_MMIO_READ, e.insn_len, &e);
 }
@@ -122,9 +140,14 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 	bool private = gpa & cbit;
 	int r;
 
+	if (vcpu->flat && private) {
+		start_long_mode(vcpu);
+		return;
+	}
 	gpa &= ~cbit;
+	private |= vcpu->flat;
 	if (private) {
-		r = page_touch_private(vcpu->zone, gpa);
+		r = page_touch_private(vcpu, gpa);
 		error = NPF_U | NPF_W | NPF_FINAL;
 	} else if (info & (NPF_I | NPF_WALK)) {
 		vcpu_kill(cpu, vcpu, "%s",
@@ -132,7 +155,7 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 				       : "page table in a shared page");
 		return;
 	} else {
-		r = page_touch_shared(vcpu->zone, gpa, info, &error);
+		r = page_touch_shared(vcpu, gpa, info, &error);
 	}
 	switch (r) {
 	case 0:
@@ -300,11 +323,22 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	uint32_t code = (uint32_t)vcpu->vmcb->control.exit_code;
 
+	if (vcpu->state != VCPU_ON) { /* the zone has sent it INIT */
+		yield(cpu, vcpu, EXIT_INTR);
+		return;
+	}
 	switch (code) {
 	case EXIT_NPF:
 		npf(cpu, vcpu);
 		break;
-	case EXIT_INTR ... EXIT_INIT:
+	case EXIT_NMI:
+		cpu_take_nmi();
+		if (cpu->nmi_pending) /* else it was a kick of the Core's */
+			yield(cpu, vcpu, code);
+		break;
+	case EXIT_INTR:
+	case EXIT_SMI:
+	case EXIT_INIT:
 		yield(cpu, vcpu, code);
 		break;
 	case EXIT_IOIO:

@@ -10,6 +10,7 @@
 #include "svm/fpu.h"
 #include "svm/frame.h"
 #include "svm/nested.h"
+#include "svm/smp.h"
 #include "svm/walk.h"
 #include "zone/launch.h"
 #include "zone/page.h"
@@ -55,9 +56,18 @@ static int alloc_memory(struct zone *z)
 	z->recs = pages_alloc(z->recs_pages);
 	z->open_list = pages_alloc(z->open_list_pages);
 	/* Every page as a 4 KiB leaf, the directories above, and some for the shared side. */
-	if (!z->recs || !z->open_list || npt_init(&z->npt, (z->nr_pages >> 9) + 80) ||
-	    npt_init(&z->vcpu.view, (z->nr_pages >> 9) + 64) || vcpu_init(&z->vcpu))
+	if (!z->recs || !z->open_list || npt_init(&z->npt, (z->nr_pages >> 9) + 80))
 		return -CL_ENOMEM;
+	for (unsigned i = 0; i < z->nr_vcpus; i++) {
+		z->vcpu[i] = page_alloc();
+		if (!z->vcpu[i])
+			return -CL_ENOMEM;
+		z->vcpu[i]->zone = z;
+		z->vcpu[i]->id = i;
+		z->vmcb12_pa[i] = NO_VMCB12;
+		if (npt_init(&z->vcpu[i]->view, (z->nr_pages >> 9) + 64) || vcpu_init(z->vcpu[i]))
+			return -CL_ENOMEM;
+	}
 	return 0;
 }
 
@@ -67,12 +77,13 @@ static int alloc_memory(struct zone *z)
  */
 static int boot_tables(struct zone *z)
 {
+	struct zone_vcpu *first = z->vcpu[0];
 	uint64_t cbit = BIT64(zone_cbit()), at = CL_ZONE_BOOT_TABLES;
 	uint64_t *page[CL_ZONE_BOOT_TABLES_PAGES];
 
 	for (unsigned i = 0; i < CL_ZONE_BOOT_TABLES_PAGES; i++) {
 		void *contents;
-		int r = page_claim_contents(z, at + i * PAGE_SIZE, &contents);
+		int r = page_claim_contents(first, at + i * PAGE_SIZE, &contents);
 
 		if (r)
 			return r;
@@ -101,13 +112,16 @@ static int measure_image(struct zone *z, const struct cl_launch_desc *d)
 	for (uint32_t i = 0; i < d->nr_segs; i++) {
 		for (uint64_t at = 0; at < d->seg[i].size; at += PAGE_SIZE) {
 			void *contents;
-			int r = page_claim_contents(z, d->seg[i].gpa + at, &contents);
+			int r = page_claim_contents(z->vcpu[0], d->seg[i].gpa + at, &contents);
 
 			if (r)
 				return r;
 			fpu_begin();
 			measure_update(&m, contents, PAGE_SIZE);
 			fpu_end();
+			/* What is measured is the zone's already: others may have their turn. */
+			core_unlock();
+			core_lock();
 		}
 	}
 	fpu_begin();
@@ -120,7 +134,7 @@ static int measure_image(struct zone *z, const struct cl_launch_desc *d)
 static int write_tsc_khz(struct zone *z, uint64_t gpa)
 {
 	uint64_t khz = clock_ticks(1);
-	int r = page_touch_private(z, gpa);
+	int r = page_touch_private(z->vcpu[0], gpa);
 
 	if (r)
 		return r;
@@ -165,8 +179,9 @@ static void first_face(struct cpu *cpu, struct zone_vcpu *vcpu)
 	vcpu->face.rflags = RFLAGS_ONE | RFLAGS_IF;
 }
 
-static int prepare(struct cpu *cpu, struct zone *z, const struct cl_launch_desc *d)
+static int prepare(struct cpu *cpu, struct zone *z)
 {
+	const struct cl_launch_desc *d = z->desc;
 	uint64_t window = cpu->gpr[RCX], idle = cpu->gpr[RDX];
 	int r;
 
@@ -181,39 +196,38 @@ static int prepare(struct cpu *cpu, struct zone *z, const struct cl_launch_desc 
 		return -CL_EINVAL;
 	z->window = (uint32_t)window;
 	z->idle_ms = (uint32_t)idle;
+	z->nr_vcpus = d->vcpus;
 	r = alloc_memory(z);
 	if (r)
 		return r;
-	z->vcpu.view_ncr3 = cpu->nested.vmcb12->control.ncr3;
-	z->vcpu.host_asid = cpu->nested.vmcb12->control.asid;
+	z->vcpu[0]->view_ncr3 = cpu->nested.vmcb12->control.ncr3;
+	z->vcpu[0]->host_asid = cpu->nested.vmcb12->control.asid;
 	shadow_drop_all();
-	/* Pages may be sealed from here on, so the slot must be found by owner. */
-	z->state = CL_ZONE_LIVE;
+	z->state = CL_ZONE_LAUNCHING;
 	r = measure_image(z, d);
 	if (!r)
 		r = boot_tables(z);
 	if (!r && d->tsc_khz_gpa)
 		r = write_tsc_khz(z, d->tsc_khz_gpa);
-	if (r)
-		z->state = CL_ZONE_NONE;
 	return r;
 }
 
 int launch_protect(struct cpu *cpu)
 {
-	static struct cl_launch_desc desc;
-	struct zone *z;
-	int r = caller_valid(cpu) ? copy_desc(cpu, cpu->gpr[RBX], &desc) : -CL_EPERM;
+	struct zone *z = NULL;
+	unsigned id;
+	int r = caller_valid(cpu) ? 0 : -CL_EPERM;
 
 	if (!r)
-		r = launch_check(&desc);
+		r = zone_by_vmcb12(cpu->nested.vmcb12_pa, &id) ? -CL_EEXIST : 0;
+	if (!r) {
+		z = zone_new();
+		r = z ? copy_desc(cpu, cpu->gpr[RBX], z->desc) : -CL_ENOSPC;
+	}
 	if (!r)
-		r = zone_by_vmcb12(cpu->nested.vmcb12_pa) ? -CL_EEXIST : 0;
-	z = r ? NULL : zone_new();
-	if (!r && !z)
-		r = -CL_ENOSPC;
+		r = launch_check(z->desc);
 	if (!r)
-		r = prepare(cpu, z, &desc);
+		r = prepare(cpu, z);
 	if (r) {
 		refused_total++;
 		log_warn("launch refused: error %d", -r);
@@ -221,13 +235,18 @@ int launch_protect(struct cpu *cpu)
 			zone_discard(z);
 		return r;
 	}
-	struct zone_vcpu *vcpu = &z->vcpu;
+	struct zone_vcpu *vcpu = z->vcpu[0];
 
-	vcpu->vmcb12_pa = cpu->nested.vmcb12_pa;
+	z->vmcb12_pa[0] = cpu->nested.vmcb12_pa;
 	/* One root for both sides: the C-bit is an index bit of the PML4. */
-	vcpu->view.root[1u << (zone_cbit() - 39)] = z->npt.root[0];
-	first_registers(vcpu, &desc);
+	for (unsigned i = 0; i < z->nr_vcpus; i++)
+		z->vcpu[i]->view.root[1u << (zone_cbit() - 39)] = z->npt.root[0];
+	first_registers(vcpu, z->desc);
 	first_face(cpu, vcpu);
+	vcpu->state = VCPU_ON;
+	z->state = CL_ZONE_LIVE;
+	page_free(z->desc);
+	z->desc = NULL;
 	z->next_scan = rdtsc() + clock_ticks(z->idle_ms);
 	log_info("zone %lu launched: %lu MiB, window %u pages, digest "
 		 "%02x%02x%02x%02x%02x%02x%02x%02x...",

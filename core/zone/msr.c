@@ -7,11 +7,17 @@
 #include "svm/bitmap.h"
 #include "zone/vcpu.h"
 
-#define APIC_BASE_ZONE	   0xfee00900ull /* default address, enabled, bootstrap CPU */
+#define APIC_BASE_ZONE	   0xfee00800ull /* default address, enabled */
+#define APIC_BASE_FIRST	   BIT64(8)	 /* the CPU that booted */
 #define SYSCFG_MEM_ENCRYPT BIT64(23)
 #define HWCR_SMMLOCK	   BIT64(0)
 #define SEV_ENABLED	   BIT64(0)
 #define EFER_ZONE	   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
+
+static uint64_t apic_base(const struct zone_vcpu *vcpu)
+{
+	return APIC_BASE_ZONE | (vcpu->id ? 0 : APIC_BASE_FIRST);
+}
 
 static const uint32_t direct[] = {
 	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,	    MSR_LSTAR,	 MSR_CSTAR,
@@ -40,7 +46,7 @@ int zone_msr_read(struct zone_vcpu *vcpu, uint32_t msr, uint64_t *value)
 		*value = vcpu->tsc_deadline;
 		return 0;
 	case MSR_APIC_BASE:
-		*value = APIC_BASE_ZONE;
+		*value = apic_base(vcpu);
 		return 0;
 	case MSR_PAT:
 		*value = v->save.g_pat;
@@ -87,7 +93,7 @@ int zone_msr_write(struct zone_vcpu *vcpu, uint32_t msr, uint64_t value)
 		v->control.tsc_offset = value - rdtsc();
 		return 0;
 	case MSR_APIC_BASE:
-		return value == APIC_BASE_ZONE ? 0 : -CL_EPERM;
+		return value == apic_base(vcpu) ? 0 : -CL_EPERM;
 	case MSR_PAT:
 		if (!pat_valid(value))
 			return -CL_EINVAL;

@@ -4,10 +4,15 @@
 #include "lib/string.h"
 #include "svm/fpu.h"
 #include "svm/frame.h"
+#include "svm/smp.h"
 #include "svm/walk.h"
 #include "trace/trace.h"
 #include "zone/page.h"
+#include "zone/vcpu.h"
 #include "zone/window.h"
+
+/* How much of a zone that ended is scrubbed before other CPUs have their turn. */
+#define RELEASE_PAGES 1024u
 
 static void trace(const struct zone *z, uint64_t index, const char *what)
 {
@@ -75,7 +80,7 @@ void page_seal_unmapped(struct zone *z, uint64_t index)
 {
 	struct page_rec *rec = page_rec(z, index);
 
-	ASSERT(rec && rec->state == PAGE_OPEN);
+	ASSERT(rec && rec->state == PAGE_OPEN && smp_quiet(&z->epoch));
 	rec->version++;
 	page_seal(z->key, gpn_of(z, index), rec->version,
 		  phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), rec->tag);
@@ -101,13 +106,13 @@ bool page_test_clear_accessed(struct zone *z, uint64_t index)
 	return accessed;
 }
 
-/* The frame that the host's table gives for gpa, taken from the host. */
-static int take_frame(struct zone *z, uint64_t gpa, uint64_t *pfn)
+/* The frame that the host's table gives this vCPU for gpa, taken from the host. */
+static int take_frame(struct zone_vcpu *v, uint64_t gpa, uint64_t *pfn)
 {
 	struct nested_leaf leaf;
 	uint64_t error;
 
-	if (nested_walk(z->vcpu.view_ncr3, gpa, NPF_W, &leaf, &error))
+	if (nested_walk(v->view_ncr3, gpa, NPF_W, &leaf, &error))
 		return -CL_EFAULT;
 	*pfn = leaf.pa >> PAGE_SHIFT;
 	/* A frame of another page or zone: its owner loses it first, like at any touch. */
@@ -115,7 +120,7 @@ static int take_frame(struct zone *z, uint64_t gpa, uint64_t *pfn)
 	/* An address that is no RAM of the host cannot hold a page; the host sees a fault. */
 	if (frame_state(*pfn) != FRAME_HOST)
 		return -CL_EFAULT;
-	return frame_claim(*pfn, z->slot, (uint32_t)(gpa >> PAGE_SHIFT));
+	return frame_claim(*pfn, v->zone->slot, (uint32_t)(gpa >> PAGE_SHIFT));
 }
 
 static int open_page(struct zone *z, uint64_t index, struct page_rec *rec, uint64_t pfn)
@@ -159,10 +164,11 @@ static int open_sealed(struct zone *z, uint64_t index, struct page_rec *rec)
 }
 
 /* A frame arrives from the host: fresh (zeroed, or kept at launch), or with our ciphertext. */
-static int open_from_host(struct zone *z, uint64_t index, struct page_rec *rec, bool keep)
+static int open_from_host(struct zone_vcpu *v, uint64_t index, struct page_rec *rec, bool keep)
 {
+	struct zone *z = v->zone;
 	uint64_t pfn;
-	int r = take_frame(z, page_gpa(z, index), &pfn);
+	int r = take_frame(v, page_gpa(z, index), &pfn);
 
 	if (r)
 		return r;
@@ -190,8 +196,9 @@ static int open_from_host(struct zone *z, uint64_t index, struct page_rec *rec, 
 	return 0;
 }
 
-int page_touch_private(struct zone *z, uint64_t gpa)
+int page_touch_private(struct zone_vcpu *v, uint64_t gpa)
 {
+	struct zone *z = v->zone;
 	int64_t index = page_index(z, gpa);
 
 	if (index < 0 || page_in_hole(gpa))
@@ -205,11 +212,12 @@ int page_touch_private(struct zone *z, uint64_t gpa)
 	window_make_room(z);
 	if (rec->state == PAGE_SEALED)
 		return open_sealed(z, (uint64_t)index, rec);
-	return open_from_host(z, (uint64_t)index, rec, false);
+	return open_from_host(v, (uint64_t)index, rec, false);
 }
 
-int page_claim_contents(struct zone *z, uint64_t gpa, void **contents)
+int page_claim_contents(struct zone_vcpu *v, uint64_t gpa, void **contents)
 {
+	struct zone *z = v->zone;
 	int64_t index = page_index(z, gpa);
 
 	if (index < 0 || page_in_hole(gpa))
@@ -221,7 +229,7 @@ int page_claim_contents(struct zone *z, uint64_t gpa, void **contents)
 	if (rec->state != PAGE_ABSENT)
 		return -CL_EINVAL;
 	window_make_room(z);
-	int r = open_from_host(z, (uint64_t)index, rec, true);
+	int r = open_from_host(v, (uint64_t)index, rec, true);
 
 	if (!r)
 		*contents = phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT);
@@ -233,6 +241,7 @@ static void make_absent(struct zone *z, uint64_t index, struct page_rec *rec)
 {
 	if (rec->state == PAGE_OPEN) {
 		page_unmap(z, index);
+		smp_shoot(&z->epoch);
 		window_remove(z, rec);
 	} else if (rec->state == PAGE_SEALED) {
 		z->stats.sealed_pages--;
@@ -246,8 +255,9 @@ static void make_absent(struct zone *z, uint64_t index, struct page_rec *rec)
 	rec->state = PAGE_ABSENT;
 }
 
-int page_touch_shared(struct zone *z, uint64_t gpa, uint64_t info, uint64_t *error)
+int page_touch_shared(struct zone_vcpu *v, uint64_t gpa, uint64_t info, uint64_t *error)
 {
+	struct zone *z = v->zone;
 	int64_t index = page_index(z, gpa);
 	struct nested_leaf leaf;
 	uint64_t bits;
@@ -264,17 +274,17 @@ int page_touch_shared(struct zone *z, uint64_t gpa, uint64_t info, uint64_t *err
 			trace(z, (uint64_t)index, "shared");
 		}
 	}
-	if (nested_walk(z->vcpu.view_ncr3, gpa, info, &leaf, &bits)) {
+	if (nested_walk(v->view_ncr3, gpa, info, &leaf, &bits)) {
 		*error = (info & ~(NPF_P | NPF_RSV)) | bits;
 		return -CL_EFAULT;
 	}
 	page_surrender_frame(leaf.pa >> PAGE_SHIFT);
 	/* Never executable; one page at a time, as its neighbours may be private. */
-	int r = shadow_install(&z->vcpu.view, gpa, &leaf, PTE_NX, NPT_4K);
+	int r = shadow_install(&v->view, gpa, &leaf, PTE_NX, NPT_4K);
 
 	if (r) {
 		page_drop_shared_views();
-		r = shadow_install(&z->vcpu.view, gpa, &leaf, PTE_NX, NPT_4K);
+		r = shadow_install(&v->view, gpa, &leaf, PTE_NX, NPT_4K);
 	}
 	return r ? -CL_ENOMEM : 0;
 }
@@ -297,6 +307,7 @@ bool page_surrender_frame(uint64_t pfn)
 	ASSERT(rec && rec->pfn == pfn);
 	if (state == FRAME_OPEN) {
 		page_unmap(z, (uint64_t)index);
+		smp_shoot(&z->epoch);
 		fpu_begin();
 		page_seal_unmapped(z, (uint64_t)index);
 		fpu_end();
@@ -310,14 +321,16 @@ bool page_surrender_frame(uint64_t pfn)
 	return true;
 }
 
-void page_release_all(struct zone *z)
+bool page_release_some(struct zone *z)
 {
-	for (uint64_t i = 0; i < z->nr_pages; i++) {
-		if (!z->recs[i / RECS_PER_PAGE]) {
-			i |= RECS_PER_PAGE - 1;
+	for (uint64_t end = z->released + RELEASE_PAGES; z->released < z->nr_pages; z->released++) {
+		if (z->released >= end)
+			return true;
+		if (!z->recs[z->released / RECS_PER_PAGE]) {
+			z->released |= RECS_PER_PAGE - 1;
 			continue;
 		}
-		struct page_rec *rec = page_rec(z, i);
+		struct page_rec *rec = page_rec(z, z->released);
 
 		if (rec->state == PAGE_OPEN || rec->state == PAGE_SEALED) {
 			memset(phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), 0, PAGE_SIZE);
@@ -325,15 +338,18 @@ void page_release_all(struct zone *z)
 		}
 		rec->state = PAGE_ABSENT;
 	}
+	return false;
 }
 
-static void drop_view(struct zone *z)
+static void drop_views(struct zone *z)
 {
-	npt_clear(&z->vcpu.view, 0, (1u << (zone_cbit() - 39)) - 1, frame_uncount_shadow);
 	epoch_advance(&z->epoch);
+	smp_shoot(&z->epoch);
+	for (unsigned i = 0; i < z->nr_vcpus; i++)
+		vcpu_drop_view(z->vcpu[i]);
 }
 
 void page_drop_shared_views(void)
 {
-	zones_each(drop_view);
+	zones_each(drop_views);
 }

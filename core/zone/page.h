@@ -21,19 +21,19 @@ struct page_rec *page_rec(struct zone *z, uint64_t index);
  *   -CL_EIO     what the host gave back is not what was sealed: the caller ends the zone
  *   -CL_ENOENT  no RAM of the zone there
  */
-int page_touch_private(struct zone *z, uint64_t gpa);
+int page_touch_private(struct zone_vcpu *v, uint64_t gpa);
 
 /*
  * The zone touches a page without the C-bit. A private page becomes the host's, zeroed. The
  * address need not be RAM. 0, or -CL_EFAULT with *error for the host as shadow_fault.
  */
-int page_touch_shared(struct zone *z, uint64_t gpa, uint64_t info, uint64_t *error);
+int page_touch_shared(struct zone_vcpu *v, uint64_t gpa, uint64_t info, uint64_t *error);
 
 /*
  * Take a page of the host as private during launch, with what it holds. As page_touch_private,
  * but the page must be ABSENT (else -CL_EINVAL).
  */
-int page_claim_contents(struct zone *z, uint64_t gpa, void **contents);
+int page_claim_contents(struct zone_vcpu *v, uint64_t gpa, void **contents);
 
 /* OPEN → SEALED, for window.c; the caller has flushed (page_unmap first). */
 void page_unmap(struct zone *z, uint64_t index);
@@ -48,8 +48,8 @@ bool page_surrender_frame(uint64_t pfn);
 /* A page's accessed bit since the last call; clears it. */
 bool page_test_clear_accessed(struct zone *z, uint64_t index);
 
-/* Frames of a zone that ends: zeroed, back to the host. */
-void page_release_all(struct zone *z);
+/* Frames of a zone that ends: some more are zeroed and back with the host. False: all are. */
+bool page_release_some(struct zone *z);
 
 /* Shared sides of all zones are built anew: a frame that they may map changes hands. */
 void page_drop_shared_views(void);

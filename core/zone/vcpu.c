@@ -4,6 +4,7 @@
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/pool.h"
+#include "insn/insn.h"
 #include "lib/string.h"
 #include "svm/bitmap.h"
 #include "svm/event.h"
@@ -12,6 +13,7 @@
 #include "svm/nested.h"
 #include "zone/irq.h"
 #include "zone/page.h"
+#include "zone/start.h"
 #include "zone/vcpu.h"
 
 static const unsigned zone_intercepts[] = {
@@ -124,6 +126,7 @@ static void load_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 	swap_tsc_aux(vcpu);
 	if (vcpu->dr_used)
 		swap_debug_registers(vcpu);
+	vcpu->on = cpu;
 	cpu->vcpu = vcpu;
 	cpu->run = RUN_ZONE;
 }
@@ -135,6 +138,7 @@ static void store_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 	swap_tsc_aux(vcpu);
 	if (vcpu->dr_used)
 		swap_debug_registers(vcpu);
+	vcpu->on = NULL;
 }
 
 void vcpu_leave(struct cpu *cpu)
@@ -145,11 +149,23 @@ void vcpu_leave(struct cpu *cpu)
 /* A guest reset gives the host's VMCB a state that the face never shows. */
 static bool was_reset(const struct zone_vcpu *vcpu, const struct vmcb *h)
 {
-	return !(h->save.cr0 & CR0_PG) || !(h->save.efer & EFER_LMA) ||
-	       h->save.cs.base != vcpu->face.cs.base;
+	const struct vmcb_save *face = &vcpu->face;
+
+	return ((h->save.cr0 ^ face->cr0) & (CR0_PE | CR0_PG)) ||
+	       ((h->save.efer ^ face->efer) & EFER_LMA) || h->save.cs.base != face->cs.base ||
+	       (!(face->cr0 & CR0_PE) && h->save.rip < FACE_RIP);
 }
 
-static void drop_view(struct zone_vcpu *vcpu)
+/* The same of a zone that is dead, whose faces are forgotten: a first vCPU's, another's. */
+static bool dead_was_reset(const struct vmcb *h)
+{
+	bool first = (h->save.cr0 & CR0_PG) && (h->save.efer & EFER_LMA) && !h->save.cs.base;
+	bool other = !(h->save.cr0 & CR0_PE) && h->save.rip - FACE_RIP <= INSN_MAX_LENGTH;
+
+	return !first && !other;
+}
+
+void vcpu_drop_view(struct zone_vcpu *vcpu)
 {
 	npt_clear(&vcpu->view, 0, (1u << (zone_cbit() - 39)) - 1, frame_uncount_shadow);
 	epoch_advance(&vcpu->zone->epoch);
@@ -168,28 +184,40 @@ static void show_shutdown(struct cpu *cpu)
 	nested_to_host(cpu);
 }
 
-bool vcpu_enter(struct cpu *cpu, uint64_t pa)
+/* No answer that the host could use: as for a VMCB that is not valid. */
+static void show_invalid(struct cpu *cpu)
+{
+	struct vmcb *to = nested_vmcb12(cpu);
+
+	refused_total++;
+	if (to)
+		to->control.exit_code = ~0ull;
+	nested_to_host(cpu);
+}
+
+static bool enter(struct cpu *cpu, struct zone *z, unsigned id)
 {
 	const struct vmcb *h = cpu->nested.vmcb12;
-	struct zone *z = zone_by_vmcb12(pa);
+	struct zone_vcpu *vcpu = z->vcpu[id];
 
-	if (!z)
-		return false;
-	struct zone_vcpu *vcpu = &z->vcpu;
-
-	if (was_reset(vcpu, h)) {
+	if (vcpu ? was_reset(vcpu, h) : dead_was_reset(h)) {
 		if (z->state == CL_ZONE_LIVE)
 			zone_kill(z, "the host reset the guest");
-		vcpu->vmcb12_pa = NO_VMCB12; /* an ordinary guest from here on, or another's VMCB */
+		z->vmcb12_pa[id] = NO_VMCB12; /* an ordinary guest from here on */
 		return false;
 	}
 	if (z->state != CL_ZONE_LIVE) {
 		show_shutdown(cpu);
 		return true;
 	}
+	if (vcpu->on) {
+		log_warn("zone %lu: vCPU %u runs on CPU %u already", z->instance, id, vcpu->on->id);
+		show_invalid(cpu);
+		return true;
+	}
 	if (vcpu->view_ncr3 != h->control.ncr3 || vcpu->host_asid != h->control.asid ||
 	    h->control.tlb_control)
-		drop_view(vcpu);
+		vcpu_drop_view(vcpu);
 	vcpu->view_ncr3 = h->control.ncr3;
 	vcpu->host_asid = h->control.asid;
 	vcpu->host_tsc_offset = h->control.tsc_offset;
@@ -197,6 +225,16 @@ bool vcpu_enter(struct cpu *cpu, uint64_t pa)
 	exit_complete(vcpu, h);
 	load_live(cpu, vcpu);
 	return true;
+}
+
+bool vcpu_enter(struct cpu *cpu, uint64_t pa)
+{
+	unsigned id;
+	struct zone *z = zone_by_vmcb12(pa, &id);
+
+	if (z)
+		return enter(cpu, z, id);
+	return start_adopt(cpu, pa);
 }
 
 void vcpu_begin(struct cpu *cpu, struct zone_vcpu *vcpu)
@@ -222,11 +260,16 @@ void vcpu_run(struct cpu *cpu)
 	ASSERT(!epoch_stale(&z->epoch, &vcpu->seen));
 	cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu), &z->epoch);
 	z->stats.exits++;
+	if (z->state != CL_ZONE_LIVE) { /* ended from another CPU */
+		store_live(cpu, vcpu);
+		show_shutdown(cpu);
+		return;
+	}
 	irq_taken(vcpu);
 	exit_handle(cpu, vcpu);
 	if (vcpu->broken && cpu->run == RUN_ZONE)
 		vcpu_kill(cpu, vcpu, "a page failed its integrity check");
-	else if (vcpu->broken)
+	else if (vcpu->broken && z->state == CL_ZONE_LIVE)
 		zone_kill(z, "a page failed its integrity check");
 }
 
@@ -282,15 +325,16 @@ void vcpu_kill(struct cpu *cpu, struct zone_vcpu *vcpu, const char *fmt, ...)
 
 static void *zone_page(const struct space *space, uint64_t gpa, bool write)
 {
-	struct zone *z = space->context;
+	struct zone_vcpu *vcpu = space->context;
+	struct zone *z = vcpu->zone;
 	uint64_t cbit = BIT64(zone_cbit());
 
-	if (!(gpa & cbit))
+	if (!(gpa & cbit) && !vcpu->flat)
 		return NULL;
-	int r = page_touch_private(z, gpa & ~cbit);
+	int r = page_touch_private(vcpu, gpa & ~cbit);
 
 	if (r == -CL_EIO)
-		z->vcpu.broken = true; /* ends when the exit has been handled */
+		vcpu->broken = true; /* ends when the exit has been handled */
 	if (r)
 		return NULL;
 	int64_t index = page_index(z, gpa & ~cbit);
@@ -302,6 +346,6 @@ void vcpu_space(struct zone_vcpu *vcpu, struct space *space)
 {
 	*space = (struct space){.save = &vcpu->vmcb->save,
 				.page = zone_page,
-				.context = vcpu->zone,
+				.context = vcpu,
 				.addr_mask = BIT64(zone_cbit() + 1) - 1};
 }

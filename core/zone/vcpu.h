@@ -55,6 +55,9 @@ int zone_msr_read(struct zone_vcpu *vcpu, uint32_t msr, uint64_t *value);
 int zone_msr_write(struct zone_vcpu *vcpu, uint32_t msr, uint64_t value);
 void zone_msr_permissions(uint8_t *msrpm);
 
+/* The shared side is built anew; the vCPU is not in the guest. */
+void vcpu_drop_view(struct zone_vcpu *vcpu);
+
 /* Permission maps and intercepts of a new vCPU; -CL_ENOMEM. */
 int vcpu_init(struct zone_vcpu *vcpu);
 

@@ -3,6 +3,7 @@
 #include "cpu/msr.h"
 #include "lib/log.h"
 #include "svm/fpu.h"
+#include "svm/smp.h"
 #include "zone/page.h"
 #include "zone/window.h"
 
@@ -32,6 +33,7 @@ void window_remove(struct zone *z, struct page_rec *rec)
 /* Seal pages that are out of the zone's table already: one flush, then all of them. */
 static void seal_batch(struct zone *z, const uint32_t *victims, unsigned n)
 {
+	smp_shoot(&z->epoch);
 	fpu_begin();
 	for (unsigned i = 0; i < n; i++)
 		page_seal_unmapped(z, victims[i]);

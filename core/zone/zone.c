@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "svm/fpu.h"
 #include "svm/frame.h"
+#include "svm/smp.h"
 #include "zone/page.h"
 #include "zone/zone.h"
 
@@ -55,11 +56,12 @@ struct zone *zone_new(void)
 		return NULL;
 	memset(z, 0, sizeof(*z));
 	z->slot = (unsigned)(z - zones);
-	z->vcpu.zone = z;
-	z->vcpu.vmcb12_pa = NO_VMCB12;
+	z->desc = page_alloc();
 	z->key = page_alloc();
-	if (!z->key)
+	if (!z->key || !z->desc) {
+		zone_discard(z);
 		return NULL;
+	}
 	z->instance = ++last_instance;
 	fpu_begin();
 	kdf_zone_key(raw, master, z->instance);
@@ -69,19 +71,27 @@ struct zone *zone_new(void)
 	return z;
 }
 
-/* Give back all memory; the identity, the counters and the reason stay. */
-static void release(struct zone *z)
+static void release_vcpu(struct zone_vcpu *vcpu)
 {
-	struct zone_vcpu *vcpu = &z->vcpu;
-
-	if (z->recs) {
-		page_release_all(z);
-		frame_merge_host();
-	}
 	if (vcpu->view.root) {
-		/* Private side first out of the view: it is freed once, below. */
+		/* Private side first out of the view: it is freed once, with the zone's table. */
 		vcpu->view.root[1u << (zone_cbit() - 39)] = 0;
 		npt_free(&vcpu->view, frame_uncount_shadow);
+	}
+	page_free(vcpu->vmcb);
+	page_free(vcpu->fpu);
+	page_free(vcpu);
+}
+
+/* Give back all memory; the identity, the counters, the reason and whose VMCBs were whose stay. */
+static void release(struct zone *z)
+{
+	if (z->recs)
+		frame_merge_host();
+	for (unsigned i = 0; i < CL_ZONE_VCPUS_MAX; i++) {
+		if (z->vcpu[i])
+			release_vcpu(z->vcpu[i]);
+		z->vcpu[i] = NULL;
 	}
 	npt_free(&z->npt, NULL);
 	if (z->recs) {
@@ -90,27 +100,24 @@ static void release(struct zone *z)
 	}
 	pages_free(z->recs, z->recs_pages);
 	pages_free(z->open_list, z->open_list_pages);
-	page_free(vcpu->vmcb);
-	page_free(vcpu->fpu);
+	page_free(z->desc);
 	if (z->key) {
 		page_key_wipe(z->key);
 		page_free(z->key);
 	}
 	z->recs = NULL;
 	z->open_list = NULL;
+	z->desc = NULL;
 	z->key = NULL;
 	z->nr_open = 0;
 	z->stats.open_pages = z->stats.sealed_pages = 0;
 	z->stats.surrendered_pages = z->stats.shared_pages = 0;
-	uint64_t pa = vcpu->vmcb12_pa;
-
-	memset(vcpu, 0, sizeof(*vcpu));
-	vcpu->zone = z;
-	vcpu->vmcb12_pa = pa; /* a VMRUN of it must still find out that the zone is dead */
 }
 
 void zone_discard(struct zone *z)
 {
+	while (z->recs && page_release_some(z))
+		;
 	release(z);
 	memset(z, 0, sizeof(*z));
 }
@@ -123,9 +130,39 @@ void zone_kill(struct zone *z, const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(z->reason, sizeof(z->reason), fmt, args);
 	va_end(args);
-	release(z);
-	z->state = CL_ZONE_DEAD;
-	log_info("zone %lu ended: %s", z->instance, z->reason);
+	z->state = CL_ZONE_ENDING;
+	epoch_advance(&z->epoch);
+	smp_shoot(&z->epoch);
+	ASSERT(smp_quiet(&z->epoch));
+}
+
+static bool in_use(const struct zone *z)
+{
+	for (unsigned i = 0; i < z->nr_vcpus; i++) {
+		if (z->vcpu[i] && z->vcpu[i]->on)
+			return true;
+	}
+	return false;
+}
+
+void zones_reap(void)
+{
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		struct zone *z = &zones[i];
+		uint64_t instance = z->instance;
+
+		/* Another CPU may help, and finish it. */
+		while (z->state == CL_ZONE_ENDING && z->instance == instance && !in_use(z)) {
+			if (!page_release_some(z)) {
+				release(z);
+				z->state = CL_ZONE_DEAD;
+				log_info("zone %lu ended: %s", z->instance, z->reason);
+				break;
+			}
+			core_unlock();
+			core_lock();
+		}
+	}
 }
 
 struct zone *zone_by_slot(unsigned slot)
@@ -134,11 +171,17 @@ struct zone *zone_by_slot(unsigned slot)
 	return &zones[slot];
 }
 
-struct zone *zone_by_vmcb12(uint64_t pa)
+struct zone *zone_by_vmcb12(uint64_t pa, unsigned *id)
 {
 	for (unsigned i = 0; i < ZONES_MAX; i++) {
-		if (zones[i].state != CL_ZONE_NONE && zones[i].vcpu.vmcb12_pa == pa)
-			return &zones[i];
+		struct zone *z = &zones[i];
+
+		if (z->state == CL_ZONE_NONE || z->state == CL_ZONE_LAUNCHING)
+			continue;
+		for (*id = 0; *id < z->nr_vcpus; ++*id) {
+			if (z->vmcb12_pa[*id] == pa)
+				return z;
+		}
 	}
 	return NULL;
 }
@@ -208,15 +251,24 @@ static void scrub(struct zone *z)
 	}
 	if (z->key)
 		secure_zero(z->key, sizeof(*z->key));
-	if (z->vcpu.fpu)
-		secure_zero(z->vcpu.fpu, PAGE_SIZE);
-	if (z->vcpu.vmcb)
-		secure_zero(z->vcpu.vmcb, PAGE_SIZE);
-	secure_zero(&z->vcpu, sizeof(z->vcpu));
+	for (unsigned i = 0; i < z->nr_vcpus; i++) {
+		struct zone_vcpu *vcpu = z->vcpu[i];
+
+		if (!vcpu)
+			continue;
+		if (vcpu->fpu)
+			secure_zero(vcpu->fpu, PAGE_SIZE);
+		if (vcpu->vmcb)
+			secure_zero(vcpu->vmcb, PAGE_SIZE);
+		secure_zero(vcpu, sizeof(*vcpu));
+	}
 }
 
 void zones_scrub(void)
 {
-	zones_each(scrub);
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		if (zones[i].state != CL_ZONE_NONE)
+			scrub(&zones[i]);
+	}
 	secure_zero(master, sizeof(master));
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A zone: its pages, its window, its vCPU. Data only; who does what:
+ * A zone: its pages, its window, its vCPUs. Data only; who does what:
  *
  *   launch.c  PROTECT makes one           zone.c    table of zones, end, scrubbing
  *   page.c    owners of pages             window.c  which pages are open
  *   vcpu.c    entry and exit of a vCPU    exit.c    what each exit does
+ *   start.c   how further vCPUs start
  */
 #ifndef CORE_ZONE_ZONE_H
 #define CORE_ZONE_ZONE_H
 
 #include <cloister/call.h>
+#include <cloister/launch.h>
 #include "cipher/page_cipher.h"
 #include "insn/mmio.h"
 #include "svm/cpu.h"
@@ -63,15 +65,29 @@ enum pending_op {
 /* vmcb12_pa of a vCPU that no VMCB stands for. */
 #define NO_VMCB12 (~0ull)
 
+/* The first vCPU is ON from the launch; the zone starts the others: start.c. */
+enum vcpu_state {
+	VCPU_OFF,
+	VCPU_INIT,     /* the zone has sent it INIT … */
+	VCPU_STARTING, /* … and a start-up interrupt: the host may bring a VMCB for it */
+	VCPU_ON,
+};
+
 struct zone_vcpu {
 	struct zone *zone;
-	uint64_t vmcb12_pa; /* the host's VMCB that stands for this vCPU */
+	unsigned id; /* APIC ID */
+	enum vcpu_state state;
+	const struct cpu *on; /* the CPU that runs it at the moment */
 	struct vmcb *vmcb;  /* all of the state that the CPU keeps */
 	uint64_t gpr[16];
 	uint8_t *fpu; /* XSAVE area while the zone does not run */
 	uint64_t xcr0, tsc_aux;
 	uint64_t dr[4];
 	bool dr_used;
+
+	uint8_t startup_vector;
+	uint8_t icr_dest; /* of the interrupt command that it is about to write */
+	bool flat;	  /* paging not yet on since the start: addresses are private as they are */
 
 	struct vmcb_save face;	 /* what the host sees instead of the real registers */
 	enum pending_op pending; /* the host's answer that the next entry completes */
@@ -93,6 +109,7 @@ struct zone_vcpu {
 	struct epoch_seen seen;	  /* of zone.epoch */
 	const struct cpu *last_cpu; /* where it ran last */
 };
+_Static_assert(sizeof(struct zone_vcpu) <= PAGE_SIZE, "a page each");
 
 struct zone {
 	enum cl_zone_state state;
@@ -115,10 +132,14 @@ struct zone {
 	uint32_t *open_list; /* page indices of all OPEN pages, in no order */
 	size_t open_list_pages;
 	uint32_t nr_open, hand; /* CLOCK */
+	uint64_t released;	/* ENDING: pages below this index are scrubbed and given back */
 	uint32_t scan_left;	/* pages that the idle scan under way has not seen */
 	uint64_t next_scan;	/* TSC of the next idle scan */
 
-	struct zone_vcpu vcpu;
+	unsigned nr_vcpus;
+	struct zone_vcpu *vcpu[CL_ZONE_VCPUS_MAX]; /* a page each, until the end */
+	uint64_t vmcb12_pa[CL_ZONE_VCPUS_MAX];	   /* the host's VMCB that stands for each */
+	struct cl_launch_desc *desc; /* while it is launching: the Core's copy */
 	struct cl_zone_info stats; /* the counters in it are kept up to date */
 };
 
@@ -133,14 +154,23 @@ struct zone *zone_new(void);
 void zone_discard(struct zone *z);
 
 struct zone *zone_by_slot(unsigned slot);
-struct zone *zone_by_vmcb12(uint64_t pa); /* live or dead */
+struct zone *zone_by_vmcb12(uint64_t pa, unsigned *id); /* live or ended; and which vCPU */
 struct zone *zone_by_instance(uint64_t instance);
 struct zone *zone_by_handle(uint64_t handle);
 struct zone *zone_after(uint64_t instance);
 unsigned zones_live(void);
 
-/* End a live zone: scrub and give back all of its frames, free its memory, keep why. */
+/*
+ * End a live zone: no vCPU of it is in the guest from the return on. Its memory is scrubbed and
+ * given back by zones_reap; why it ended is kept.
+ */
 void zone_kill(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Finish zones that have ended, when no CPU holds registers of theirs any more. Gives up the lock
+ * between pieces of the work: call it where nothing is half done.
+ */
+void zones_reap(void);
 
 /* Every live zone: f(zone). */
 void zones_each(void (*f)(struct zone *z));

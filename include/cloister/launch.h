@@ -28,7 +28,7 @@
 #define CL_LAUNCH_VERSION  1u
 
 #define CL_LAUNCH_SEGS_MAX 32u
-#define CL_ZONE_VCPUS_MAX  1u /* this version of the Core */
+#define CL_ZONE_VCPUS_MAX  16u
 #define CL_ZONE_MEMORY_MIN (64ull << 20)
 #define CL_ZONE_MEMORY_MAX (64ull << 30)
 
