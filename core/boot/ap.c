@@ -10,11 +10,11 @@
 #include "svm/apic.h"
 #include "svm/smp.h"
 
-#define LOW_END	       0xa0000ull /* start-up interrupts reach the pages below */
-#define STACK_PAGES    8u
-#define INIT_MS	       10u
-#define STARTUP_MS     10u
-#define PATIENCE_MS    20000u
+#define LOW_END	    0xa0000ull /* start-up interrupts reach the pages below */
+#define STACK_PAGES 8u
+#define INIT_MS	    10u
+#define STARTUP_MS  10u
+#define PATIENCE_MS 20000u
 
 extern const uint8_t ap_trampoline[], ap_trampoline_end[];
 

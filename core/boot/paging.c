@@ -85,8 +85,8 @@ static uint64_t *pml4;
 int paging_unmap(uint64_t pa)
 {
 	uint64_t *pdpt = phys_to_virt(pml4[pa >> 39 & 511] & PTE_ADDR);
-	uint64_t *entry = (uint64_t *)phys_to_virt(pdpt[pa >> 30 & 511] & PTE_ADDR) +
-			  (pa >> 21 & 511);
+	uint64_t *entry =
+		(uint64_t *)phys_to_virt(pdpt[pa >> 30 & 511] & PTE_ADDR) + (pa >> 21 & 511);
 
 	if (*entry & PTE_LARGE) {
 		uint64_t *table = page_alloc(), all = *entry & ~PTE_LARGE;

@@ -108,7 +108,8 @@ static void mmio(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t
 	struct face_exit e = {.code = EXIT_NPF, .info1 = error, .info2 = gpa, .rdi = gpa};
 
 	if (!canonical_move(vcpu, &e, op->write, op->size)) {
-		vcpu_kill(cpu, vcpu, "8 bytes at once from a device, by another than the first vCPU");
+		vcpu_kill(cpu, vcpu,
+			  "8 bytes at once from a device, by another than the first vCPU");
 		return;
 	}
 	if (op->write)

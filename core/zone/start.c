@@ -171,8 +171,8 @@ bool start_adopt(struct cpu *cpu, uint64_t pa)
 		return false;
 	frame_owner(leaf.pa >> PAGE_SHIFT, &slot, &gpn);
 	struct zone *z = zone_by_slot(slot);
-	struct zone_vcpu *vcpu = z->state == CL_ZONE_LIVE && gpn == vector ? waiting(vector, z)
-									   : NULL;
+	struct zone_vcpu *vcpu =
+		z->state == CL_ZONE_LIVE && gpn == vector ? waiting(vector, z) : NULL;
 
 	if (vcpu)
 		adopt(cpu, vcpu, pa);

@@ -78,7 +78,7 @@ struct zone_vcpu {
 	unsigned id; /* APIC ID */
 	enum vcpu_state state;
 	const struct cpu *on; /* the CPU that runs it at the moment */
-	struct vmcb *vmcb;  /* all of the state that the CPU keeps */
+	struct vmcb *vmcb;    /* all of the state that the CPU keeps */
 	uint64_t gpr[16];
 	uint8_t *fpu; /* XSAVE area while the zone does not run */
 	uint64_t xcr0, tsc_aux;
@@ -139,8 +139,8 @@ struct zone {
 	unsigned nr_vcpus;
 	struct zone_vcpu *vcpu[CL_ZONE_VCPUS_MAX]; /* a page each, until the end */
 	uint64_t vmcb12_pa[CL_ZONE_VCPUS_MAX];	   /* the host's VMCB that stands for each */
-	struct cl_launch_desc *desc; /* while it is launching: the Core's copy */
-	struct cl_zone_info stats; /* the counters in it are kept up to date */
+	struct cl_launch_desc *desc;		   /* while it is launching: the Core's copy */
+	struct cl_zone_info stats;		   /* the counters in it are kept up to date */
 };
 
 /* Position of the C-bit: MAXPHYADDR - 1, at most 47. */

@@ -74,8 +74,8 @@ struct cl_core_info {
 enum cl_zone_state {
 	CL_ZONE_NONE = 0,
 	CL_ZONE_LIVE = 1,
-	CL_ZONE_DEAD = 2, /* memory scrubbed and given back; reason says why */
-	CL_ZONE_ENDING = 3, /* runs no more, its memory is being scrubbed */
+	CL_ZONE_DEAD = 2,      /* memory scrubbed and given back; reason says why */
+	CL_ZONE_ENDING = 3,    /* runs no more, its memory is being scrubbed */
 	CL_ZONE_LAUNCHING = 4, /* being measured */
 };
 

@@ -492,11 +492,11 @@ static void good_image(void **state)
 	assert_int_equal(img.nr_ports, 2);
 	assert_int_equal(img.ports[1], 7443);
 	assert_int_equal(img.bytes[ZONE_ROOTFS], 8192);
-	assert_int_equal(zone_image_launch(&img, 0, &files, &launch, err), 0);
+	assert_int_equal(zone_image_launch(&img, 0, 0, &files, &launch, err), 0);
 	assert_int_equal(launch.desc.memory_bytes, 256 * MIB);
 	assert_memory_equal(launch.cmdline, img.cmdline, strlen(img.cmdline));
 	zone_files_free(&files);
-	assert_int_equal(zone_image_launch(&img, 128 * MIB, &files, &launch, err), 0);
+	assert_int_equal(zone_image_launch(&img, 128 * MIB, 4, &files, &launch, err), 0);
 	assert_int_equal(launch.desc.memory_bytes, 128 * MIB);
 	zone_files_free(&files);
 	zone_image_close(&img);
@@ -515,7 +515,7 @@ static void roothash_enters_the_digest(void **state)
 		if (i)
 			put_file("zone.json", changed, strlen(changed));
 		assert_int_equal(zone_image_open(&img, dir, err), 0);
-		assert_int_equal(zone_image_launch(&img, 0, &files, &launch, err), 0);
+		assert_int_equal(zone_image_launch(&img, 0, 0, &files, &launch, err), 0);
 		assert_int_equal(launch_digest(&launch, digest[i]), 0);
 		zone_files_free(&files);
 		zone_image_close(&img);

@@ -9,16 +9,18 @@
 #include "cleanup.h"
 #include "measure.h"
 #include "message.h"
+#include "options.h"
 #include "verbs.h"
 
 static const char help[] =
-	"usage: cloister measure [--memory SIZE] [--segments | --json] IMAGE\n"
+	"usage: cloister measure [--memory SIZE] [--vcpus N] [--segments | --json] IMAGE\n"
 	"\n"
 	"Print the digest (SHA-384, hex) that the Core will measure for this image: over the\n"
 	"launch descriptor and the contents of all segments. --name, --window, --idle and\n"
 	"--publish do not enter it.\n"
 	"\n"
 	"  --memory SIZE  as for `cloister run`; enters the digest\n"
+	"  --vcpus N      likewise\n"
 	"  --segments     list what enters it, each with its own digest\n"
 	"  --json         the same as JSON\n"
 	"  --help         this text\n";
@@ -83,7 +85,7 @@ static void print_segments(const struct zone_image *img, const char *digest)
 }
 
 // Digest of an image for a guest of this size; leaves the launch image in `launch` if asked.
-static int measure(const char *path, const char *memory_text, enum output output,
+static int measure(const char *path, const char *memory_text, uint32_t vcpus, enum output output,
 		   uint8_t digest[CL_DIGEST_SIZE])
 {
 	struct zone_image img;
@@ -96,7 +98,7 @@ static int measure(const char *path, const char *memory_text, enum output output
 			    memory_text);
 	if (zone_image_open(&img, path, err))
 		return fail(EXIT_IMAGE, "%s: %s; see zone-image(5)", path, err);
-	int rc = zone_image_launch(&img, memory, &files, &launch, err);
+	int rc = zone_image_launch(&img, memory, vcpus, &files, &launch, err);
 	if (rc)
 		fail(EXIT_IMAGE, "%s: %s; see zone-image(5)", path, err);
 	else if (launch_digest(&launch, digest))
@@ -113,21 +115,22 @@ static int measure(const char *path, const char *memory_text, enum output output
 	return rc < 0 ? EXIT_IMAGE : rc;
 }
 
-int image_digest(const char *path, const char *memory, uint8_t digest[CL_DIGEST_SIZE])
+int image_digest(const char *path, const char *memory, uint32_t vcpus,
+		 uint8_t digest[CL_DIGEST_SIZE])
 {
-	return measure(path, memory, DIGEST, digest);
+	return measure(path, memory, vcpus, DIGEST, digest);
 }
 
 int verb_measure(int argc, char **argv)
 {
-	static const struct option options[] = {{"memory", required_argument, NULL, 'm'},
-						{"segments", no_argument, NULL, 's'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"memory", required_argument, NULL, 'm'}, {"vcpus", required_argument, NULL, 'v'},
+		{"segments", no_argument, NULL, 's'},	  {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
 	char text[2 * CL_DIGEST_SIZE + 1];
 	uint8_t digest[CL_DIGEST_SIZE] = {0};
 	const char *memory = NULL;
+	uint32_t vcpus = 0;
 	enum output output = DIGEST;
 	int id;
 
@@ -137,6 +140,8 @@ int verb_measure(int argc, char **argv)
 			return verb_help(help);
 		if (id == 'm')
 			memory = optarg;
+		else if (id == 'v' && !parse_vcpus(optarg, &vcpus))
+			continue;
 		else if (id == 's' || id == 'j')
 			output = id == 's' ? SEGMENTS : JSON;
 		else
@@ -144,7 +149,7 @@ int verb_measure(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return verb_usage("measure");
-	int code = measure(argv[optind], memory, output, digest);
+	int code = measure(argv[optind], memory, vcpus, output, digest);
 	if (!code && output == DIGEST) {
 		hex(text, digest, sizeof(digest));
 		puts(text);

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <cloister/launch.h>
 
-/* `memory` as given to --memory, or NULL. An exit code; says what is wrong. */
-int image_digest(const char *path, const char *memory, uint8_t digest[CL_DIGEST_SIZE]);
+/* `memory` as given to --memory, or NULL; vcpus 0: one. An exit code; says what is wrong. */
+int image_digest(const char *path, const char *memory, uint32_t vcpus,
+		 uint8_t digest[CL_DIGEST_SIZE]);
 
 #endif

@@ -107,3 +107,13 @@ void name_from_path(const char *path, char name[NAME_MAX_LENGTH + 1])
 	if (!used)
 		memcpy(name, "zone", sizeof("zone"));
 }
+
+int parse_vcpus(const char *text, uint32_t *vcpus)
+{
+	uint64_t n;
+
+	if (parse_number(text, CL_ZONE_VCPUS_MAX, &n) || !n)
+		return -EINVAL;
+	*vcpus = (uint32_t)n;
+	return 0;
+}

@@ -30,4 +30,7 @@ bool name_valid(const char *name);
 /* A valid name made from the last part of a path. */
 void name_from_path(const char *path, char name[NAME_MAX_LENGTH + 1]);
 
+/* 1 to CL_ZONE_VCPUS_MAX; 0 or -EINVAL. */
+int parse_vcpus(const char *text, uint32_t *vcpus);
+
 #endif

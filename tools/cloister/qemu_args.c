@@ -52,7 +52,7 @@ static void add_machine(struct qemu_args *args, const struct qemu_params *p)
 		add(args, "kvm-apic.vapic=off");
 	}
 	add(args, "-smp");
-	add(args, "1");
+	add(args, "%" PRIu32, p->vcpus ? p->vcpus : 1);
 	add(args, "-m");
 	add(args, "%" PRIu64 "M", p->memory >> 20);
 	add(args, "-object");

@@ -19,6 +19,7 @@ struct qemu_params {
 	const char *qmp_path;
 	bool plain;
 	uint64_t memory;
+	uint32_t vcpus; /* 0: one */
 	int ram_fd;
 	/* a zone: */
 	const char *loader;

@@ -28,6 +28,7 @@ static const char help[] =
 	"\n"
 	"  --name NAME         call it NAME (default: after the image)\n"
 	"  --memory SIZE       RAM, 64M to 64G in steps of 2M (default: the image's)\n"
+	"  --vcpus N           virtual CPUs, 1 to 16 (default: 1)\n"
 	"  --window N|SIZE|P%  most pages that are in plaintext at a time (default: all)\n"
 	"  --idle MS           seal pages untouched for so long (default: the Core's)\n"
 	"  --publish [ADDR:]HOSTPORT:ZONEPORT\n"
@@ -47,6 +48,7 @@ static const char help[] =
 enum option_id {
 	OPT_NAME = 256,
 	OPT_MEMORY,
+	OPT_VCPUS,
 	OPT_WINDOW,
 	OPT_IDLE,
 	OPT_PUBLISH,
@@ -66,6 +68,7 @@ enum option_id {
 static const struct option options[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"memory", required_argument, NULL, OPT_MEMORY},
+	{"vcpus", required_argument, NULL, OPT_VCPUS},
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"publish", required_argument, NULL, OPT_PUBLISH},
@@ -102,6 +105,10 @@ static int take_option(struct run_options *opt, int id)
 		return EXIT_OK;
 	case OPT_MEMORY:
 		opt->memory = optarg;
+		return EXIT_OK;
+	case OPT_VCPUS:
+		if (parse_vcpus(optarg, &opt->vcpus))
+			return bad_value("vcpus", optarg, "1 to 16");
 		return EXIT_OK;
 	case OPT_WINDOW:
 		opt->window = optarg;

@@ -15,6 +15,7 @@
 struct run_options {
 	char name[NAME_MAX_LENGTH + 1]; /* empty: after the image */
 	const char *memory;
+	uint32_t vcpus; /* 0: one */
 	const char *window;
 	const char *image;
 	const char *qemu;

@@ -131,7 +131,7 @@ static int make_launch_image(struct supervisor *s)
 	char err[LAUNCH_ERR];
 	static struct launch launch;
 
-	if (zone_image_launch(&run->img, run->memory, &files, &launch, err)) {
+	if (zone_image_launch(&run->img, run->memory, run->opt.vcpus, &files, &launch, err)) {
 		zone_files_free(&files);
 		return fail(EXIT_IMAGE, "%s: %s; see zone-image(5)", run->opt.image, err);
 	}
@@ -205,6 +205,7 @@ static int start_qemu(struct supervisor *s)
 		.qmp_path = qmp,
 		.plain = s->st.plain,
 		.memory = run->memory,
+		.vcpus = run->opt.vcpus,
 		.ram_fd = s->ram.fd,
 		.loader = run->loader,
 		.launch_fd = s->launch_fd,

@@ -33,6 +33,7 @@ static const char help[] =
 	"  --digest HEX        the launch digest to expect; may be repeated\n"
 	"  --image IMAGE       expect the digest of this image (see `cloister measure`)\n"
 	"  --memory SIZE       with --image: as given to `cloister run`\n"
+	"  --vcpus N           likewise\n"
 	"  --core-key KEY      the Core's key, 128 hex digits or a file that holds them; may be\n"
 	"                      repeated\n"
 	"  --max-window PAGES  most plaintext pages to accept\n"
@@ -51,6 +52,7 @@ struct request {
 	uint16_t tls_port; /* 0: none */
 	const char *image;
 	const char *memory;
+	uint32_t vcpus;
 	uint8_t digests[EXPECTED_MAX][CL_DIGEST_SIZE];
 	size_t nr_digests;
 	uint8_t keys[EXPECTED_MAX][CL_CORE_KEY_SIZE];
@@ -145,6 +147,10 @@ static int take_option(struct request *r, int id)
 		break;
 	case 'm':
 		r->memory = optarg;
+		break;
+	case 'v':
+		code = take_number("vcpus", optarg, CL_ZONE_VCPUS_MAX, &n);
+		r->vcpus = (uint32_t)n;
 		break;
 	case 'k':
 		code = take_key(r, optarg);
@@ -298,6 +304,7 @@ int verb_verify(int argc, char **argv)
 						{"digest", required_argument, NULL, 'd'},
 						{"image", required_argument, NULL, 'i'},
 						{"memory", required_argument, NULL, 'm'},
+						{"vcpus", required_argument, NULL, 'v'},
 						{"core-key", required_argument, NULL, 'k'},
 						{"max-window", required_argument, NULL, 'w'},
 						{"accept-development", no_argument, NULL, 'a'},
@@ -317,13 +324,13 @@ int verb_verify(int argc, char **argv)
 		if (code)
 			return code;
 	}
-	if (argc - optind != 1 || (r.memory && !r.image))
+	if (argc - optind != 1 || ((r.memory || r.vcpus) && !r.image))
 		return verb_usage("verify");
 	r.host = argv[optind];
 	if (r.image) {
 		if (r.nr_digests == EXPECTED_MAX)
 			return verb_usage("verify");
-		int code = image_digest(r.image, r.memory, r.digests[r.nr_digests]);
+		int code = image_digest(r.image, r.memory, r.vcpus, r.digests[r.nr_digests]);
 		if (code)
 			return code;
 		r.nr_digests++;

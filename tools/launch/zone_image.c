@@ -332,8 +332,8 @@ static int read_file(const struct zone_image *img, enum zone_file which, uint8_t
 	return rc ? refuse(err, "%s: %s", file_key[which], strerror(-rc)) : 0;
 }
 
-int zone_image_launch(const struct zone_image *img, uint64_t memory, struct zone_files *files,
-		      struct launch *l, char err[LAUNCH_ERR])
+int zone_image_launch(const struct zone_image *img, uint64_t memory, uint32_t vcpus,
+		      struct zone_files *files, struct launch *l, char err[LAUNCH_ERR])
 {
 	*files = (struct zone_files){0};
 	int rc = read_file(img, ZONE_KERNEL, &files->kernel, err);
@@ -348,7 +348,7 @@ int zone_image_launch(const struct zone_image *img, uint64_t memory, struct zone
 		.initrd_bytes = img->bytes[ZONE_INITRD],
 		.cmdline = img->cmdline,
 		.memory = memory ? memory : img->memory,
-		.vcpus = 1,
+		.vcpus = vcpus ? vcpus : 1,
 	};
 	return launch_build(l, &in, err);
 }

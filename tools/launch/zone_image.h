@@ -37,10 +37,11 @@ struct zone_files {
 
 /*
  * Read the files and build the launch image for a guest of this size (0: what the image asks
- * for). *files must outlive *l. 0, or negative errno with a line in err.
+ * for) and with so many vCPUs (0: one). *files must outlive *l. 0, or negative errno with a line in
+ * err.
  */
-int zone_image_launch(const struct zone_image *img, uint64_t memory, struct zone_files *files,
-		      struct launch *l, char err[LAUNCH_ERR]);
+int zone_image_launch(const struct zone_image *img, uint64_t memory, uint32_t vcpus,
+		      struct zone_files *files, struct launch *l, char err[LAUNCH_ERR]);
 void zone_files_free(struct zone_files *files);
 
 #endif
