@@ -10,6 +10,7 @@
 #include "svm/frame.h"
 #include "svm/host.h"
 #include "svm/nested.h"
+#include "svm/vmcb_check.h"
 #include "svm/walk.h"
 #include "zone/launch.h"
 #include "zone/page.h"
@@ -144,13 +145,6 @@ static void exit_invalid(struct cpu *cpu)
 	nested_to_host(cpu);
 }
 
-/* What the Core must be sure of before it enters; the CPU checks the rest of the state itself. */
-static bool control_valid(const struct vmcb *h)
-{
-	return h->control.asid && h->control.asid < HOST_ASIDS && vmcb_intercepts(h, ICPT_VMRUN) &&
-	       (h->save.efer & EFER_SVME);
-}
-
 void nested_vmrun(struct cpu *cpu)
 {
 	struct nested *n = &cpu->nested;
@@ -165,7 +159,7 @@ void nested_vmrun(struct cpu *cpu)
 	memcpy(n->vmcb12, phys_to_virt(pa), sizeof(*n->vmcb12));
 	const struct vmcb *h = n->vmcb12;
 
-	if (!control_valid(h)) {
+	if (vmcb_check(h)) {
 		exit_invalid(cpu);
 		return;
 	}

@@ -52,7 +52,8 @@ void report_exit(void)
 		return;
 	if (c->next_rip)
 		place(next, c->next_rip);
-	say(" info1=0x%lx info2=0x%lx intinfo=0x%lx rip=%s nrip=%s len=%u shadow=%lu", c->exit_info1,
+	say(" info1=0x%lx info2=0x%lx intinfo=0x%lx rip=%s nrip=%s len=%u shadow=%lu",
+	    c->exit_info1,
 	    c->exit_code == EXIT_IOIO ? c->exit_info2 - virt_to_phys(code_begin) : c->exit_info2,
 	    intinfo, place(rip, vmcb.save.rip), next, c->insn_len, c->int_state);
 }
@@ -63,7 +64,8 @@ void report_frame(bool error_code)
 	char first[32], second[32];
 
 	if (guest_vector() >= 0)
-		say(" frame=%s,%s", place(first, frame[0]), error_code ? place(second, frame[1]) : "");
+		say(" frame=%s,%s", place(first, frame[0]),
+		    error_code ? place(second, frame[1]) : "");
 }
 
 void report_run(void)
@@ -145,15 +147,16 @@ static void vmrun_states(void)
 	INVALID("event.exception32", c->event_inj = EVENT(EVENT_TYPE_EXC, 32));
 	INVALID("event.exception255", c->event_inj = EVENT(EVENT_TYPE_EXC, 255));
 	INVALID("event.invalid_type_not_valid", c->event_inj = EVENT(7, 32) & ~EVENT_VALID);
-	INVALID("no_intercept_of_shutdown", (vmcb_no_intercept(&vmcb, ICPT_SHUTDOWN), s->idtr.limit = 0,
+	INVALID("no_intercept_of_shutdown",
+		(vmcb_no_intercept(&vmcb, ICPT_SHUTDOWN), s->idtr.limit = 0,
 		 c->event_inj = EVENT(EVENT_TYPE_EXC, 6)));
 	INVALID("canonical_rip", s->rip = BIT64(47));
 	INVALID("base_not_canonical", s->fs.base = BIT64(60));
 	INVALID("legacy_cr3_high", (s->efer = EFER_SVME, s->cr0 = CR0_PE | CR0_ET, s->cr3 = ~0ull,
-		 s->cs.attrib = SEG_CODE32));
+				    s->cs.attrib = SEG_CODE32));
 	INVALID("real_mode", (s->efer = EFER_SVME, s->cr0 = CR0_ET, s->cs.attrib = SEG_CODE16,
-		 s->cs.limit = 0xffff, s->cs.base = s->rip & ~0xfull, s->rip &= 0xf,
-		 code_begin = (const uint8_t *)0));
+			      s->cs.limit = 0xffff, s->cs.base = s->rip & ~0xfull, s->rip &= 0xf,
+			      code_begin = (const uint8_t *)0));
 	INVALID("paged_real_mode", (s->efer = EFER_SVME, s->cr0 = CR0_ET | CR0_PG));
 }
 

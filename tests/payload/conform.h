@@ -19,12 +19,12 @@ void report_run(void);	/* guest_run(), and that */
 /* What stands on the guest's stack where a handler of its has ended it. */
 void report_frame(bool error_code);
 
-void ports(void);	  /* conform_io.c */
+void ports(void); /* conform_io.c */
 void msrs(void);
-void injection(void);	  /* conform_events.c */
+void injection(void); /* conform_events.c */
 void interrupts(void);
 void nested_tables(void); /* conform_memory.c */
 void translations(void);
-void others(void);	  /* conform_other.c */
+void others(void); /* conform_other.c */
 
 #endif

@@ -114,9 +114,8 @@ FRAGMENT(irq_ss_cpuid, "mov %ss, %eax; mov %eax, %ss; cpuid");
 FRAGMENT(irq_hlt, "sti; hlt; nop");
 FRAGMENT(irq_cr8, "mov $5, %eax; mov %rax, %cr8");
 FRAGMENT(irq_cr8_read, "mov %cr8, %rax");
-FRAGMENT(irq_iret,
-	 "mov %ss, %eax; push %rax; push %rsp; pushfq; mov %cs, %eax; push %rax; "
-	 "lea 1f(%rip), %rax; push %rax; iretq; 1:");
+FRAGMENT(irq_iret, "mov %ss, %eax; push %rax; push %rsp; pushfq; mov %cs, %eax; push %rax; "
+		   "lea 1f(%rip), %rax; push %rax; iretq; 1:");
 
 static void virtual(const char *name, const void *code, uint64_t int_ctl, uint64_t rflags,
 		    bool intercepted)
@@ -179,9 +178,9 @@ static void physical(const char *flags)
 void interrupts(void)
 {
 	uint64_t irq = V_IRQ | (uint64_t)VECTOR << V_VECTOR_SHIFT, prio = 4ull << V_INTR_PRIO_SHIFT;
-	static const char *const all[] = {"-",	 "h",  "g",   "hg",  "m",   "hm",  "gm",  "hgm",
-					  "i",	 "hi", "gi",  "hgi", "mi",  "hmi", "gmi", "hgmi",
-					  "n",	 "ni", "nhi", "nm",  "nmi"};
+	static const char *const all[] = {"-",	 "h",	 "g",  "hg", "m",   "hm", "gm",
+					  "hgm", "i",	 "hi", "gi", "hgi", "mi", "hmi",
+					  "gmi", "hgmi", "n",  "ni", "nhi", "nm", "nmi"};
 
 	for (unsigned i = 0; i < 2; i++) {
 		virtual("if0", irq_end, irq | prio, 0, i);
@@ -191,8 +190,8 @@ void interrupts(void)
 		virtual("tpr_above", irq_end, irq | prio | V_INTR_MASKING | 5, RFLAGS_IF, i);
 		virtual("tpr_equal", irq_end, irq | prio | V_INTR_MASKING | 4, RFLAGS_IF, i);
 		virtual("tpr_below", irq_end, irq | prio | V_INTR_MASKING | 3, RFLAGS_IF, i);
-		virtual("ign_tpr", irq_end, irq | prio | V_INTR_MASKING | V_IGN_TPR | 15,
-			RFLAGS_IF, i);
+		virtual("ign_tpr", irq_end, irq | prio | V_INTR_MASKING | V_IGN_TPR | 15, RFLAGS_IF,
+			i);
 		virtual("shadow", irq_sti_cpuid, irq | prio | V_INTR_MASKING, 0, i);
 		virtual("hlt", irq_hlt, irq | prio | V_INTR_MASKING, 0, i);
 	}

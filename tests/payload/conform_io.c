@@ -44,11 +44,21 @@ void ports(void)
 		const char *name;
 		const void *code;
 	} cases[] = {
-		{"out8", out8},		{"out16", out16},	    {"out32", out32},
-		{"out_imm", out_imm},	{"in8", in8},		    {"in16", in16},
-		{"in32", in32},		{"in_imm", in_imm},	    {"outs8", outs8},
-		{"outs32_fs", outs32_fs}, {"rep_outs16", rep_outs16}, {"outs8_addr32", outs8_addr32},
-		{"ins8", ins8},		{"rep_ins32", rep_ins32},   {"rep_ins8_none", rep_ins8_none},
+		{"out8", out8},
+		{"out16", out16},
+		{"out32", out32},
+		{"out_imm", out_imm},
+		{"in8", in8},
+		{"in16", in16},
+		{"in32", in32},
+		{"in_imm", in_imm},
+		{"outs8", outs8},
+		{"outs32_fs", outs32_fs},
+		{"rep_outs16", rep_outs16},
+		{"outs8_addr32", outs8_addr32},
+		{"ins8", ins8},
+		{"rep_ins32", rep_ins32},
+		{"rep_ins8_none", rep_ins8_none},
 	};
 
 	for (unsigned i = 0; i < ARRAY(cases); i++) {
@@ -97,15 +107,24 @@ void msrs(void)
 		uint32_t msr;
 		bool show;
 	} cases[] = {
-		{"efer", MSR_EFER, true},	{"star", MSR_STAR, true},
-		{"lstar", MSR_LSTAR, true},	{"kernel_gs", MSR_KERNEL_GS, true},
-		{"fs_base", MSR_FS_BASE, true}, {"sysenter_eip", MSR_SYSENTER_EIP, true},
-		{"pat", MSR_PAT, true},		{"tsc_aux", MSR_TSC_AUX, true},
-		{"mtrr_cap", 0xfe, true},	{"mtrr_type", 0x2ff, true},
-		{"misc_enable", 0x1a0, true},	{"mcg_cap", 0x179, true},
-		{"apic_base", MSR_APIC_BASE, true}, {"tsc", MSR_TSC, false},
-		{"vm_cr", MSR_VM_CR, true},	{"hsave", MSR_SVM_HSAVE_PA, false},
-		{"debugctl", MSR_DEBUGCTL, true}, {"not_in_map", 0x12345678, false},
+		{"efer", MSR_EFER, true},
+		{"star", MSR_STAR, true},
+		{"lstar", MSR_LSTAR, true},
+		{"kernel_gs", MSR_KERNEL_GS, true},
+		{"fs_base", MSR_FS_BASE, true},
+		{"sysenter_eip", MSR_SYSENTER_EIP, true},
+		{"pat", MSR_PAT, true},
+		{"tsc_aux", MSR_TSC_AUX, true},
+		{"mtrr_cap", 0xfe, true},
+		{"mtrr_type", 0x2ff, true},
+		{"misc_enable", 0x1a0, true},
+		{"mcg_cap", 0x179, true},
+		{"apic_base", MSR_APIC_BASE, true},
+		{"tsc", MSR_TSC, false},
+		{"vm_cr", MSR_VM_CR, true},
+		{"hsave", MSR_SVM_HSAVE_PA, false},
+		{"debugctl", MSR_DEBUGCTL, true},
+		{"not_in_map", 0x12345678, false},
 	};
 
 	for (unsigned i = 0; i < ARRAY(cases); i++) {

@@ -8,7 +8,7 @@
  * at each level without touching the code. Physical memory behind it: DATA.
  */
 #define FAR	 0x8000000000ull
-#define TABLE(n) ((uint64_t *)phys_to_virt(FREE + 0x100000 + (uint64_t)(n) * 0x1000))
+#define TABLE(n) ((uint64_t *)phys_to_virt(FREE + 0x100000 + (uint64_t)(n)*0x1000))
 #define DATA	 (FREE + 0x200000)
 #define RIGHTS	 (PTE_P | PTE_W | PTE_U)
 
@@ -111,7 +111,8 @@ void nested_tables(void)
 				if (changes[c].set == BIT64(8) && level > 1)
 					continue;
 				far_page(access[a].code);
-				*entry[level] = (*entry[level] | changes[c].set) & ~changes[c].clear;
+				*entry[level] =
+					(*entry[level] | changes[c].set) & ~changes[c].clear;
 				far_run(what, changes[c].name, level);
 			}
 		}

@@ -80,8 +80,8 @@ static void host_after(void)
 	say("guest.after: rax=%lu rcx=%lu rdx=%lu rbx=%lu rsi=%lu rdi=%lu rbp=%lu r8=%lu r15=%lu "
 	    "rflags=0x%lx cr2=0x%lx dr7=0x%lx cpl=%u efer=0x%lx cr0=0x%lx cr4=0x%lx\n",
 	    vmcb.save.rax, gpr[RCX], gpr[RDX], gpr[RBX], gpr[RSI], gpr[RDI], gpr[RBP], gpr[R8],
-	    gpr[R15], vmcb.save.rflags, vmcb.save.cr2, vmcb.save.dr7, vmcb.save.cpl,
-	    vmcb.save.efer, vmcb.save.cr0, vmcb.save.cr4);
+	    gpr[R15], vmcb.save.rflags, vmcb.save.cr2, vmcb.save.dr7, vmcb.save.cpl, vmcb.save.efer,
+	    vmcb.save.cr0, vmcb.save.cr4);
 }
 
 void others(void)
@@ -108,6 +108,5 @@ void others(void)
 	guest_run();
 	struct cpuid_regs r = cpuid(0x8000000a, 0);
 
-	say("cpuid.open: as_host=%u\n",
-	    r.edx == (uint32_t)gpr[RDX] && r.ebx == (uint32_t)gpr[RBX]);
+	say("cpuid.open: as_host=%u\n", r.edx == (uint32_t)gpr[RDX] && r.ebx == (uint32_t)gpr[RBX]);
 }

@@ -99,7 +99,7 @@
 	INSN	ss, 76, EXCEPTION, "mov $0x8000000000000000, %rbp; mov (%rbp), %eax"
 	INSN	gp, 77, EXCEPTION, "mov $0x8000000000000000, %rax; mov (%rax), %eax"
 	INSN	gp_selector, 77, EXCEPTION, "mov $0x1234, %eax; mov %eax, %ds"
-	INSN	gp_msr, 77, EXCEPTION, "mov $0xc0000080, %ecx; mov $-1, %edx; wrmsr"
+	INSN	gp_cr4, 77, EXCEPTION, "mov $-1, %rax; mov %rax, %cr4"
 	INSN	pf_read, 78, EXCEPTION, "mov $0x7fffffff000, %rdx; mov (%rdx), %eax"
 	INSN	pf_write, 78, EXCEPTION, "mov $0x7fffffff123, %rdx; movl $1, (%rdx)"
 	INSN	pf_exec, 78, EXCEPTION, "mov $0x7fffffff000, %rdx; jmp *%rdx"

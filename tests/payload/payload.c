@@ -167,8 +167,6 @@ int guest_vector(void)
 	return at < 256 * 16 ? (int)(at / 16) : -1;
 }
 
-
-
 void payload_main(const char *cmdline)
 {
 	struct {

@@ -43,8 +43,8 @@ void apic_write(uint32_t reg, uint32_t value);
  * nested tables that a case may change. Its exceptions end in guest_stubs, by VMMCALL.
  */
 #define GUEST_RFLAGS RFLAGS_ONE
-extern struct vmcb vmcb;		 /* as guest_reset() left it, then as the case wants it */
-extern uint64_t gpr[16];		 /* RAX and RSP are in the VMCB */
+extern struct vmcb vmcb; /* as guest_reset() left it, then as the case wants it */
+extern uint64_t gpr[16]; /* RAX and RSP are in the VMCB */
 extern uint64_t npt_pml4[512], npt_pdpt[512], npt_pd[512], npt_pt[512];
 extern uint64_t guest_pml4[512], guest_pdpt[512], guest_pd[512], guest_pt[512];
 extern uint64_t guest_idt[512];
@@ -57,7 +57,7 @@ extern uint64_t host_rflags; /* at VMRUN; GIF is 0 */
 #define AREA	   0x08000000ul
 #define AREA_INDEX (AREA >> 21)
 /* Free memory: 0x02000000 up to AREA. */
-#define FREE	   0x02000000ul
+#define FREE 0x02000000ul
 
 void guest_reset(const void *code);
 /* Returns 0, or vector + 1 of the exception that VMRUN itself had. GIF is 0 before and after. */
