@@ -203,7 +203,6 @@ static void reflect(struct cpu *cpu)
 	to->control.int_ctl = (cpu->nested.vmcb12->control.int_ctl & ~(V_TPR_MASK | V_IRQ)) |
 			      (g->control.int_ctl & (V_TPR_MASK | V_IRQ));
 	to->control.event_inj = 0;
-	to->control.tlb_control = 0;
 	to->control.next_rip = g->control.next_rip;
 	to->control.insn_len = g->control.insn_len;
 	memcpy(to->control.insn_bytes, g->control.insn_bytes, sizeof(to->control.insn_bytes));
