@@ -232,9 +232,18 @@ static void guest_npf(struct cpu *cpu)
 	event_requeue(g, cpu->nested.injected);
 }
 
+/* An exception that the Core finds for the guest's instruction, as if the CPU had. */
 static void guest_exception(struct cpu *cpu, unsigned vector, bool has_error)
 {
-	event_inject_exception(cpu->guest_vmcb, vector, has_error, 0);
+	struct vmcb_control *c = &cpu->guest_vmcb->control;
+
+	if (!vmcb_intercepts(cpu->nested.vmcb12, ICPT_EXCEPTION + vector)) {
+		event_inject_exception(cpu->guest_vmcb, vector, has_error, 0);
+		return;
+	}
+	c->exit_code = EXIT_EXCEPTION + vector;
+	c->exit_info1 = c->exit_info2 = 0;
+	reflect(cpu);
 }
 
 /* An I/O port that the host gave to its guest: the Core does it, by the host's own rules. */
