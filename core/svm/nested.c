@@ -19,8 +19,9 @@
 
 /* What the Core takes from every guest, whatever its host asked for. */
 static const unsigned core_intercepts[] = {
-	ICPT_IOIO, ICPT_MSR,  ICPT_SHUTDOWN, ICPT_VMRUN,   ICPT_VMMCALL, ICPT_VMLOAD, ICPT_VMSAVE,
-	ICPT_STGI, ICPT_CLGI, ICPT_SKINIT,   ICPT_INVLPGA, ICPT_INVD,	 ICPT_NMI,
+	ICPT_IOIO,   ICPT_MSR,	ICPT_SHUTDOWN, ICPT_VMRUN,  ICPT_VMMCALL, ICPT_VMLOAD,
+	ICPT_VMSAVE, ICPT_STGI, ICPT_CLGI,     ICPT_SKINIT, ICPT_INVLPGA, ICPT_INVD, ICPT_NMI,
+	ICPT_INIT,
 };
 
 /* MSRs that a guest of the host reaches directly, if its host lets it; all are in the VMCB. */
@@ -383,6 +384,10 @@ void nested_run(struct cpu *cpu)
 	case EXIT_INVD:
 	case EXIT_MSR:
 		guest_exit_forced(cpu, code);
+		break;
+	case EXIT_INIT: /* the guest runs on; it never resets the CPU */
+		if (vmcb_intercepts(cpu->nested.vmcb12, ICPT_INIT))
+			reflect(cpu);
 		break;
 	default:
 		reflect(cpu);
