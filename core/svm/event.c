@@ -22,6 +22,15 @@ uint64_t event_normalise(uint64_t info)
 	return info;
 }
 
+bool event_is_soft(uint64_t info)
+{
+	unsigned vector = EVENT_VECTOR(info);
+
+	return (info & EVENT_VALID) &&
+	       (EVENT_TYPE(info) == EVENT_TYPE_SOFT ||
+		(EVENT_TYPE(info) == EVENT_TYPE_EXC && (vector == VEC_BP || vector == VEC_OF)));
+}
+
 void event_requeue(struct vmcb *v, uint64_t injected)
 {
 	uint64_t info = event_normalise(v->control.exit_int_info);
@@ -33,10 +42,8 @@ void event_requeue(struct vmcb *v, uint64_t injected)
 	 * INT n, INT3 and INTO of the guest itself: RIP is still at the instruction, which runs
 	 * again. One that the host injected has no instruction to run again.
 	 */
-	bool soft = EVENT_TYPE(info) == EVENT_TYPE_SOFT ||
-		    (EVENT_TYPE(info) == EVENT_TYPE_EXC && (vector == VEC_BP || vector == VEC_OF));
-
-	if (soft && !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
+	if (event_is_soft(info) &&
+	    !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
 		      EVENT_TYPE(injected) == EVENT_TYPE(info)))
 		return;
 	v->control.event_inj = info;

@@ -17,6 +17,9 @@ uint64_t event_normalise(uint64_t info);
  */
 void event_requeue(struct vmcb *v, uint64_t injected);
 
+/* INT n, INT3 or INTO: the instruction stands at RIP. */
+bool event_is_soft(uint64_t info);
+
 /* Make the guest take an exception at its current instruction. */
 void event_inject_exception(struct vmcb *v, unsigned vector, bool has_error, uint32_t error);
 

@@ -108,6 +108,9 @@ static void build(struct cpu *cpu)
 	g->control.nested_ctl = NESTED_NP_ENABLE;
 	g->control.ncr3 = virt_to_phys(cpu->nested.shadow->npt.root);
 	vmcb_copy_vmrun_state(&g->save, &h->save);
+	/* NRIPS: a software interrupt returns to the next RIP. The CPU may know only RIP. */
+	if (event_is_soft(h->control.event_inj) && h->control.next_rip)
+		g->save.rip = h->control.next_rip;
 	vmcb_copy_vmload_state(&g->save, &cpu->host_vmcb->save);
 	if (!(h->control.nested_ctl & NESTED_NP_ENABLE))
 		g->save.g_pat = cpu->host_vmcb->save.g_pat;
@@ -208,6 +211,12 @@ static void reflect(struct cpu *cpu)
 	to->control.insn_len = g->control.insn_len;
 	memcpy(to->control.insn_bytes, g->control.insn_bytes, sizeof(to->control.insn_bytes));
 	vmcb_copy_vmrun_state(&to->save, &g->save);
+	const struct vmcb *h = cpu->nested.vmcb12;
+
+	/* An injected software interrupt was cut short: RIP is what it was (build()). */
+	if (event_is_soft(h->control.event_inj) && (cpu->nested.injected & EVENT_VALID) &&
+	    event_is_soft(to->control.exit_int_info) && g->save.rip == h->control.next_rip)
+		to->save.rip = h->save.rip;
 	vmcb_copy_vmload_state(&cpu->host_vmcb->save, &g->save);
 	if (code < CL_EXIT_CODES || code == EXIT_NPF)
 		cpu->counters.reflected[code == EXIT_NPF ? 0xa0 : code]++;
