@@ -230,6 +230,12 @@ static void guest_npf(struct cpu *cpu)
 	int r = shadow_fault(cpu->nested.shadow, g->control.exit_info2, g->control.exit_info1,
 			     &error);
 
+	if (r == -CL_EPERM) {
+		log_warn("guest: write to the MSI window at 0x%lx refused", g->control.exit_info2);
+		refused_total++;
+		event_inject_exception(g, VEC_GP, true, 0);
+		return;
+	}
 	if (r) {
 		g->control.exit_info1 = error;
 		if (r == -CL_ENOMEM) {

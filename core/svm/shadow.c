@@ -120,6 +120,9 @@ int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
 			return r;
 		}
 	}
+	/* It would never become writable (shadow_install): not for guests of the host. */
+	if (apic_is_page(leaf.pa) && (info & NPF_W))
+		return -CL_EPERM;
 	/* A guest of the host reaches for a zone's frame: the same as if the host did. */
 	page_surrender_frame(leaf.pa >> PAGE_SHIFT);
 	/* Full, or a leaf of another size in the way: it is a TLB, start afresh. */

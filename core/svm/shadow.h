@@ -38,8 +38,8 @@ struct shadow *shadow_get(struct shadows *s, uint32_t asid, uint64_t ncr3, bool 
 
 /*
  * #NPF on a shadow: fill it from the host's table. 0 when the access can be tried again;
- * -CL_EFAULT when the host must see the fault, with *error as EXITINFO1 to report; -CL_ENOMEM when
- * there is no memory for even one leaf.
+ * -CL_EFAULT when the host must see the fault, with *error as EXITINFO1 to report; -CL_EPERM
+ * when it writes to the MSI window; -CL_ENOMEM when there is no memory for even one leaf.
  */
 int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error);
 
