@@ -332,10 +332,13 @@ static void guest_exit_forced(struct cpu *cpu, uint32_t code)
 		wanted = host_wants_msr(h, (uint32_t)cpu->gpr[RCX], g->control.exit_info1 & 1);
 	if (wanted) {
 		reflect(cpu);
-	} else if (code == EXIT_INVD) {
+	} else if (code == EXIT_INVD || code == EXIT_INVLPGA) {
 		struct space space;
 
-		__asm__ volatile("wbinvd" : : : "memory");
+		if (code == EXIT_INVD)
+			__asm__ volatile("wbinvd" : : : "memory");
+		else
+			shadow_flush(&cpu->shadows, TLB_FLUSH_ASID, (uint32_t)cpu->gpr[RCX]);
 		space_guest(&space, &g->save, &h->control.ncr3);
 		if (assist_skip(g, &space))
 			guest_exception(cpu, VEC_UD, false);
