@@ -84,7 +84,7 @@ static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	case MSR_EFER:
 		return write_efer(cpu, value);
 	case MSR_SVM_HSAVE_PA:
-		if (value & ~PAGE_MASK)
+		if ((value & ~PAGE_MASK) || value >> cpu_phys_bits())
 			return -CL_EINVAL;
 		cpu->host_hsave_pa = value; /* remembered, never used: the Core has its own */
 		return 0;
