@@ -218,6 +218,7 @@ static void reflect(struct cpu *cpu)
 	    event_is_soft(to->control.exit_int_info) && g->save.rip == h->control.next_rip)
 		to->save.rip = h->save.rip;
 	vmcb_copy_vmload_state(&cpu->host_vmcb->save, &g->save);
+	cpu->host_vmcb->save.cr2 = g->save.cr2; /* #VMEXIT brings no old one back */
 	if (code < CL_EXIT_CODES || code == EXIT_NPF)
 		cpu->counters.reflected[code == EXIT_NPF ? 0xa0 : code]++;
 	nested_to_host(cpu);
