@@ -74,6 +74,8 @@
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
 #define VEC_DB 1u
+#define VEC_BP 3u
+#define VEC_OF 4u
 #define VEC_UD 6u
 #define VEC_DF 8u
 #define VEC_GP 13u

@@ -42,14 +42,16 @@ int assist_skip(struct vmcb *v, const struct space *space)
 /* Exits that one instruction asked for, so that "the next RIP" means something. */
 static bool by_instruction(uint64_t code)
 {
+	if (code == EXIT_EXCEPTION + VEC_BP || code == EXIT_EXCEPTION + VEC_OF)
+		return true;
 	return code < EXIT_EXCEPTION || (code >= EXIT_CR0_SEL && code <= EXIT_MSR) ||
 	       (code >= EXIT_VMRUN && code <= EXIT_XSETBV);
 }
 
 static bool has_exitinfo1(uint64_t code)
 {
-	return code < EXIT_EXCEPTION || code == EXIT_SWINT || code == EXIT_INVLPG ||
-	       code == EXIT_INVLPGA;
+	return code < EXIT_EXCEPTION || code == EXIT_CR0_SEL || code == EXIT_SWINT ||
+	       code == EXIT_INVLPG || code == EXIT_INVLPGA;
 }
 
 static uint64_t segment_base(const struct vmcb_save *s, uint8_t segment)
@@ -75,6 +77,11 @@ void assist_fill(struct vmcb *v, const struct space *space, const uint64_t gpr[1
 	if (!by_instruction(code) || assist_decode(space, &in))
 		return;
 	v->control.next_rip = insn_next_rip(&in, v->save.rip);
+	if (code == EXIT_IOIO) {
+		v->control.exit_info1 |= in.addrsize << IOIO_ADDRSIZE_SHIFT; /* 2, 4, 8 bytes */
+		if (v->control.exit_info1 & IOIO_STR)
+			v->control.exit_info1 |= (uint64_t)in.segment << IOIO_SEG_SHIFT;
+	}
 	if (has_exitinfo1(code) && !insn_exitinfo1(&in, gpr, v->control.next_rip,
 						   segment_base(&v->save, in.segment), &info))
 		v->control.exit_info1 = info;

@@ -2,8 +2,6 @@
 #include "svm/event.h"
 
 #define VEC_NMI 2u
-#define VEC_BP	3u
-#define VEC_OF	4u
 
 uint64_t event_normalise(uint64_t info)
 {
@@ -42,9 +40,8 @@ void event_requeue(struct vmcb *v, uint64_t injected)
 	 * INT n, INT3 and INTO of the guest itself: RIP is still at the instruction, which runs
 	 * again. One that the host injected has no instruction to run again.
 	 */
-	if (event_is_soft(info) &&
-	    !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
-		      EVENT_TYPE(injected) == EVENT_TYPE(info)))
+	if (event_is_soft(info) && !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
+				     EVENT_TYPE(injected) == EVENT_TYPE(info)))
 		return;
 	v->control.event_inj = info;
 }

@@ -149,11 +149,13 @@ enum exit_code {
 #define NPF_WALK  BIT64(33)
 
 /* EXITINFO1 of IOIO: section 15.10.2 */
-#define IOIO_IN	     BIT64(0)
-#define IOIO_STR     BIT64(2)
-#define IOIO_REP     BIT64(3)
-#define IOIO_SIZE(i) ((unsigned)(((i) >> 4) & 7)) /* 1, 2 or 4 bytes */
-#define IOIO_PORT(i) ((uint16_t)((i) >> 16))
+#define IOIO_IN		    BIT64(0)
+#define IOIO_STR	    BIT64(2)
+#define IOIO_REP	    BIT64(3)
+#define IOIO_SIZE(i)	    ((unsigned)(((i) >> 4) & 7)) /* 1, 2 or 4 bytes */
+#define IOIO_PORT(i)	    ((uint16_t)((i) >> 16))
+#define IOIO_ADDRSIZE_SHIFT 6  /* bits A16, A32, A64, from bit 7 on */
+#define IOIO_SEG_SHIFT	    10 /* ES, CS, SS, DS, FS, GS */
 
 struct vmcb_seg {
 	uint16_t selector, attrib;
