@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cpu/regs.h"
 #include "svm/event.h"
 
 #define VEC_NMI 2u
