@@ -41,9 +41,15 @@ void event_requeue(struct vmcb *v, uint64_t injected)
 	 * INT n, INT3 and INTO of the guest itself: RIP is still at the instruction, which runs
 	 * again. One that the host injected has no instruction to run again.
 	 */
-	if (event_is_soft(info) && !((injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
-				     EVENT_TYPE(injected) == EVENT_TYPE(info)))
+	bool same = (injected & EVENT_VALID) && EVENT_VECTOR(injected) == vector &&
+		    EVENT_TYPE(injected) == EVENT_TYPE(info);
+
+	if (event_is_soft(info) && !same)
 		return;
+	/* A virtual interrupt: it is under way as an event now, and must not be offered again. */
+	if (EVENT_TYPE(info) == EVENT_TYPE_INTR && !same &&
+	    vector == (v->control.int_ctl & V_VECTOR_MASK) >> V_VECTOR_SHIFT)
+		v->control.int_ctl &= ~V_IRQ;
 	v->control.event_inj = info;
 }
 
