@@ -24,7 +24,7 @@ int nested_walk(uint64_t ncr3, uint64_t gpa, uint64_t access, struct nested_leaf
 		uint64_t *error)
 {
 	uint64_t reserved = ~phys_mask() & PTE_ADDR;
-	uint64_t table = ncr3 & PTE_ADDR, nx = 0, w = PTE_W;
+	uint64_t table = ncr3 & PTE_ADDR, nx = 0, rights = PTE_W | PTE_U;
 
 	*error = NPF_U | (access & (NPF_W | NPF_I));
 	if (gpa >> 48)
@@ -49,10 +49,10 @@ int nested_walk(uint64_t ncr3, uint64_t gpa, uint64_t access, struct nested_leaf
 			*error |= NPF_RSV;
 			return -CL_EFAULT;
 		}
-		w &= e;
+		rights &= e;
 		nx |= e & PTE_NX;
-		if (!(e & PTE_U) ||
-		    (last && (((access & NPF_W) && !w) || ((access & NPF_I) && nx))))
+		if (last && (!(rights & PTE_U) || ((access & NPF_W) && !(rights & PTE_W)) ||
+			     ((access & NPF_I) && nx)))
 			return -CL_EFAULT;
 		bool dirty = last && (access & NPF_W);
 
@@ -64,7 +64,7 @@ int nested_walk(uint64_t ncr3, uint64_t gpa, uint64_t access, struct nested_leaf
 			uint64_t size = NPT_SIZE(level);
 
 			leaf->pa = (e & PTE_ADDR & ~(size - 1)) | (gpa & (size - 1));
-			leaf->flags = w | nx | (e & PTE_D) | (dirty ? PTE_D : 0);
+			leaf->flags = (rights & PTE_W) | nx | (e & PTE_D) | (dirty ? PTE_D : 0);
 			leaf->level = level;
 			return 0;
 		}
