@@ -31,6 +31,9 @@ struct nested {
 	struct vmcb *vmcb12;   /* the Core's copy, taken once at VMRUN */
 	struct shadow *shadow; /* of an ordinary guest */
 	uint64_t injected;     /* EVENTINJ that the host asked for in this entry, else 0 */
+	/* Bits open in one of the guest's maps until it meets another (open_bits) */
+	uint8_t *open_map;
+	unsigned open_bit, open_count;
 };
 
 /*
@@ -75,7 +78,8 @@ struct cpu {
 	struct skip_cache skip[SKIP_CACHE];
 	bool flush_guests; /* a shadow lost leaves: flush before the next guest entry */
 	struct epoch_seen guests_seen;
-	uint8_t *guest_msrpm; /* all ones but for what the host lets its guest have: nested.c */
+	/* All ones but for what the host lets its guest have: nested.c */
+	uint8_t *guest_iopm, *guest_msrpm;
 
 	struct nested nested;
 	struct shadows shadows;

@@ -200,30 +200,33 @@ static void host_cpuid(struct cpu *cpu)
 	host_skip(cpu);
 }
 
+void host_io_nothing(struct cpu *cpu, struct vmcb *v)
+{
+	uint64_t info = v->control.exit_info1, mask = BIT64(8 * IOIO_SIZE(info)) - 1;
+
+	v->save.rip = v->control.exit_info2;
+	if (info & IOIO_STR) {
+		if (info & IOIO_REP)
+			cpu->gpr[RCX] = 0;
+	} else if (info & IOIO_IN) {
+		v->save.rax = IOIO_SIZE(info) == 4 ? mask : v->save.rax | mask;
+	}
+}
+
 static void host_io(struct cpu *cpu)
 {
 	struct vmcb *v = cpu->host_vmcb;
 	uint64_t info = v->control.exit_info1;
 
-	v->save.rip = v->control.exit_info2;
-	if (info & IOIO_STR) { /* as if each access had met a port where nothing is */
-		if (info & IOIO_REP)
-			cpu->gpr[RCX] = 0;
-		return;
-	}
-	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & IOIO_IN) && IOIO_SIZE(info) == 4) {
+	host_io_nothing(cpu, v);
+	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & (IOIO_IN | IOIO_STR)) &&
+	    IOIO_SIZE(info) == 4) {
 		struct space space;
 
 		space_host(&space, &v->save);
 		space.user = v->save.cpl == 3;
 		v->save.rax = (uint64_t)call_host(&space, (uint32_t)v->save.rax, cpu->gpr[RBX],
 						  cpu->gpr[RCX]);
-		return;
-	}
-	if (info & IOIO_IN) { /* nothing is there */
-		uint64_t mask = BIT64(8 * IOIO_SIZE(info)) - 1;
-
-		v->save.rax = IOIO_SIZE(info) == 4 ? mask : v->save.rax | mask;
 	}
 }
 

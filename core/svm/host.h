@@ -33,5 +33,7 @@ void host_wait_startup(struct cpu *cpu); /* RUN_WAIT */
 
 /* Ports that neither the host nor its guests reach: the Core's call port, its log, fw_cfg. */
 bool host_port_blocked(uint16_t port, unsigned size);
+/* What whoever runs by v finds at such a port: nothing. */
+void host_io_nothing(struct cpu *cpu, struct vmcb *v);
 
 #endif

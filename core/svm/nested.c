@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/msr.h"
-#include "lib/io.h"
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
@@ -31,16 +30,13 @@ static const uint32_t guest_msrs[] = {
 
 struct epoch guest_epoch;
 
-static uint8_t *guest_iopm; /* all ones */
-
 void nested_init_cpu(struct cpu *cpu)
 {
-	if (!guest_iopm)
-		guest_iopm = pages_alloc(IOPM_PAGES);
+	cpu->guest_iopm = pages_alloc(IOPM_PAGES);
 	cpu->guest_msrpm = pages_alloc(MSRPM_PAGES);
-	if (!guest_iopm || !cpu->guest_msrpm || shadows_init(&cpu->shadows))
+	if (!cpu->guest_iopm || !cpu->guest_msrpm || shadows_init(&cpu->shadows))
 		panic("not enough Core memory for a CPU's guests");
-	memset(guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
+	memset(cpu->guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
 	memset(cpu->guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
 }
 
@@ -72,6 +68,26 @@ static bool host_wants_io(const struct vmcb *h, uint16_t port, unsigned size)
 	return false;
 }
 
+/*
+ * What the host lets its guest do itself, the CPU does: the bits are cleared when the guest comes
+ * to need them, and set again at the next VMRUN, when the host's maps may be others.
+ */
+static void close_bits(struct nested *n)
+{
+	for (; n->open_count; n->open_count--)
+		bit_set(n->open_map, n->open_bit + n->open_count - 1);
+}
+
+static void open_bits(struct nested *n, uint8_t *map, unsigned bit, unsigned count)
+{
+	close_bits(n);
+	n->open_map = map;
+	n->open_bit = bit;
+	n->open_count = count;
+	for (unsigned i = 0; i < count; i++)
+		bit_clear(map, bit + i);
+}
+
 static void merge_msrpm(uint8_t *msrpm, const struct vmcb *h)
 {
 	for (unsigned i = 0; i < sizeof(guest_msrs) / sizeof(guest_msrs[0]); i++) {
@@ -95,8 +111,9 @@ static void build(struct cpu *cpu)
 	memcpy(g->control.intercept, h->control.intercept, sizeof(g->control.intercept));
 	for (unsigned i = 0; i < sizeof(core_intercepts) / sizeof(core_intercepts[0]); i++)
 		vmcb_intercept(g, core_intercepts[i]);
+	close_bits(&cpu->nested);
 	merge_msrpm(cpu->guest_msrpm, h);
-	g->control.iopm_pa = virt_to_phys(guest_iopm);
+	g->control.iopm_pa = virt_to_phys(cpu->guest_iopm);
 	g->control.msrpm_pa = virt_to_phys(cpu->guest_msrpm);
 	g->control.tsc_offset = h->control.tsc_offset;
 	g->control.asid = 1 + h->control.asid;
@@ -162,7 +179,9 @@ void nested_vmrun(struct cpu *cpu)
 	memcpy(n->vmcb12, phys_to_virt(pa), sizeof(*n->vmcb12));
 	const struct vmcb *h = n->vmcb12;
 
-	if (vmcb_check(h)) {
+	/* Nested tables have the host's own format; here that is the one of 64-bit mode. */
+	if (vmcb_check(h) || ((h->control.nested_ctl & NESTED_NP_ENABLE) &&
+			      !(cpu->host_vmcb->save.efer & EFER_LMA))) {
 		exit_invalid(cpu);
 		return;
 	}
@@ -262,38 +281,36 @@ static void guest_exception(struct cpu *cpu, unsigned vector, bool has_error)
 	reflect(cpu);
 }
 
-/* An I/O port that the host gave to its guest: the Core does it, by the host's own rules. */
 static void guest_io(struct cpu *cpu)
 {
-	struct vmcb *g = cpu->guest_vmcb;
-	uint64_t info = g->control.exit_info1;
-	uint16_t port = IOIO_PORT(info);
+	uint64_t info = cpu->guest_vmcb->control.exit_info1;
 	unsigned size = IOIO_SIZE(info);
-	uint64_t mask = BIT64(8 * size) - 1, value = ~0ull;
 
-	if (host_wants_io(cpu->nested.vmcb12, port, size)) {
+	if (host_wants_io(cpu->nested.vmcb12, IOIO_PORT(info), size))
 		reflect(cpu);
-		return;
-	}
-	if (info & IOIO_STR) {
-		guest_exception(cpu, VEC_GP, true);
-		return;
-	}
-	bool blocked = host_port_blocked(port, size);
+	else if (host_port_blocked(IOIO_PORT(info), size))
+		host_io_nothing(cpu, cpu->guest_vmcb);
+	else
+		open_bits(&cpu->nested, cpu->guest_iopm, IOIO_PORT(info), size);
+}
 
-	if (!(info & IOIO_IN)) {
-		uint32_t out = (uint32_t)g->save.rax;
+/* An MSR that the host gave to its guest: as the host has it itself. */
+static bool guest_msr(struct cpu *cpu, uint32_t msr, unsigned write)
+{
+	struct vmcb_save *s = &cpu->guest_vmcb->save;
+	int bit = msrpm_bit(msr);
 
-		if (!blocked)
-			size == 1   ? outb(port, (uint8_t)out)
-			: size == 2 ? outw(port, (uint16_t)out)
-				    : outl(port, out);
-	} else {
-		if (!blocked)
-			value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-		g->save.rax = size == 4 ? (uint32_t)value : (g->save.rax & ~mask) | (value & mask);
+	if (bit >= 0 &&
+	    !bit_test(phys_to_virt(cpu->host_vmcb->control.msrpm_pa), (unsigned)bit + write)) {
+		open_bits(&cpu->nested, cpu->guest_msrpm, (unsigned)bit + write, 1);
+		return true;
 	}
-	g->save.rip = g->control.exit_info2;
+	if (msr != MSR_EFER || write)
+		return false;
+	s->rax = (uint32_t)s->efer;
+	cpu->gpr[RDX] = s->efer >> 32;
+	s->rip += 2;
+	return true;
 }
 
 static void guest_vmmcall(struct cpu *cpu)
@@ -342,7 +359,8 @@ static void guest_exit_forced(struct cpu *cpu, uint32_t code)
 		space_guest(&space, &g->save, &h->control.ncr3);
 		if (assist_skip(g, &space))
 			guest_exception(cpu, VEC_UD, false);
-	} else {
+	} else if (code != EXIT_MSR ||
+		   !guest_msr(cpu, (uint32_t)cpu->gpr[RCX], g->control.exit_info1 & 1)) {
 		/*
 		 * On the bare CPU this instruction would act on the machine itself. No host that
 		 * values itself leaves it open; here it is an undefined instruction or MSR.
