@@ -357,6 +357,7 @@ static void guest_exit_forced(struct cpu *cpu, uint32_t code)
 		else
 			shadow_flush(&cpu->shadows, TLB_FLUSH_ASID, (uint32_t)cpu->gpr[RCX]);
 		space_guest(&space, &g->save, &h->control.ncr3);
+		g->control.next_rip = 0; /* an older exit's, perhaps */
 		if (assist_skip(g, &space))
 			guest_exception(cpu, VEC_UD, false);
 	} else if (code != EXIT_MSR ||

@@ -88,7 +88,7 @@ static void one_msr(const char *name, uint32_t msr, bool write, bool open, bool 
 		begin(wrmsr_code);
 	}
 	vmcb_intercept(&vmcb, ICPT_MSR);
-	gpr[RCX] = 0x5555555500000000 | msr;
+	gpr[RCX] = msr;
 	gpr[RDX] = now >> 32;
 	vmcb.save.rax = (uint32_t)now;
 	if (open && msrpm_bit(msr) >= 0)
