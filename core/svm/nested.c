@@ -371,27 +371,34 @@ static void guest_exit_forced(struct cpu *cpu, uint32_t code)
 	}
 }
 
-/* A kick of the Core's, or an NMI: the host takes it at its STGI, or the guest has it. */
-static void guest_nmi(struct cpu *cpu)
+/* An NMI is the host's at its STGI, after #VMEXIT if it wants that, or else its guest's. */
+static bool nmi_exits(struct cpu *cpu)
 {
-	struct vmcb *g = cpu->guest_vmcb;
+	struct vmcb_control *c = &cpu->guest_vmcb->control;
 
-	cpu_take_nmi();
-	if (cpu->nmi_pending && vmcb_intercepts(cpu->nested.vmcb12, ICPT_NMI)) {
+	if (!cpu->nmi_pending)
+		return false;
+	if (vmcb_intercepts(cpu->nested.vmcb12, ICPT_NMI)) {
+		c->exit_code = EXIT_NMI;
+		c->exit_info1 = c->exit_info2 = 0;
+		c->exit_int_info = c->event_inj;
 		reflect(cpu);
-		return;
+		return true;
 	}
-	event_requeue(g, cpu->nested.injected);
-	if (cpu->nmi_pending && !g->control.event_inj) {
+	if (!c->event_inj) {
 		cpu->nmi_pending = false;
-		g->control.event_inj = EVENT(EVENT_TYPE_NMI, 2);
+		c->event_inj = EVENT(EVENT_TYPE_NMI, 2);
 	}
+	return false;
 }
 
 void nested_run(struct cpu *cpu)
 {
 	struct vmcb *g = cpu->guest_vmcb;
 
+	cpu->nested.injected = g->control.event_inj;
+	if (nmi_exits(cpu))
+		return;
 	if (cpu->flush_guests || epoch_stale(&guest_epoch, &cpu->guests_seen)) {
 		g->control.tlb_control = TLB_FLUSH_ALL;
 		cpu->flush_guests = false;
@@ -407,7 +414,8 @@ void nested_run(struct cpu *cpu)
 		guest_npf(cpu);
 		break;
 	case EXIT_NMI:
-		guest_nmi(cpu);
+		cpu_take_nmi();
+		event_requeue(g, cpu->nested.injected);
 		break;
 	case EXIT_IOIO:
 		guest_io(cpu);

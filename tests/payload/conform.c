@@ -132,7 +132,7 @@ static void vmrun_states(void)
 	INVALID("ncr3.bit52", c->ncr3 |= BIT64(52));
 	INVALID("ncr3.bit63", c->ncr3 |= BIT64(63));
 	INVALID("ncr3.maxphyaddr", c->ncr3 |= BIT64(cpuid(0x80000008, 0).eax & 0xff));
-	INVALID("pat.type2", s->g_pat = PAT_INIT | 2);
+	INVALID("pat.type2", s->g_pat = (PAT_INIT & ~0xffull) | 2);
 	INVALID("pat.type3", s->g_pat = (PAT_INIT & ~(0xffull << 56)) | 3ull << 56);
 	INVALID("pat.reserved", s->g_pat |= 8);
 	INVALID("pat.unused_without_np", (c->nested_ctl = 0, s->g_pat = ~0ull));

@@ -172,6 +172,12 @@ static void physical(const char *flags)
 	say("\n");
 	if (guest_vector() >= 0) /* taken by the guest: nobody has ended it */
 		apic_write(0xb0, 0);
+	/* And a guest that took an NMI has not returned from it. */
+	__asm__ volatile("mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; "
+			 "push $1f; iretq; 1:"
+			 :
+			 :
+			 : "rax", "memory");
 	take_pending(name);
 }
 
