@@ -18,7 +18,13 @@ $(PAYLOAD_out)/$(1).elf: $(2) $(PAYLOAD_common) $(PAYLOAD_dir)/payload.lds $(PAY
 payloads: $(PAYLOAD_out)/$(1).elf
 endef
 $(eval $(call payload_rule,svm-conform,$(wildcard $(PAYLOAD_dir)/conform*.c) $(PAYLOAD_dir)/insns.S))
+$(eval $(call payload_rule,svm-fuzz,$(wildcard $(PAYLOAD_dir)/fuzz*.c)))
 
 #: make payloads       the SVM programs that the node tests start instead of Linux
 .PHONY: payloads
 all: payloads
+
+#: make fuzz-node      random VMCBs, calls, zones and page moves at the Core, FUZZ_SECONDS long
+.PHONY: fuzz-node
+fuzz-node: core payloads
+	$(Q)FUZZ_NODE_SECONDS=$(FUZZ_SECONDS) tests/node/run -k svm.fuzz

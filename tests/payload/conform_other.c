@@ -108,5 +108,6 @@ void others(void)
 	guest_run();
 	struct cpuid_regs r = cpuid(0x8000000a, 0);
 
-	say("cpuid.open: as_host=%u\n", r.edx == (uint32_t)gpr[RDX] && r.ebx == (uint32_t)gpr[RBX]);
+	say("cpuid.as_host: as_host=%u\n",
+	    r.edx == (uint32_t)gpr[RDX] && r.ebx == (uint32_t)gpr[RBX]);
 }

@@ -145,13 +145,26 @@ void guest_reset(const void *code)
 	s->g_pat = PAT_INIT;
 }
 
+static struct {
+	struct vmcb *vmcb;
+	uint64_t *gpr, rflags;
+} next;
+
 static void enter(void *arg)
 {
-	svm_enter(virt_to_phys(&vmcb), gpr, virt_to_phys(&host_vmcb), host_rflags);
+	svm_enter(virt_to_phys(next.vmcb), next.gpr, virt_to_phys(&host_vmcb), next.rflags);
 }
 
 int guest_run(void)
 {
+	return run_vmcb(&vmcb, gpr, host_rflags);
+}
+
+int run_vmcb(struct vmcb *v, uint64_t *regs, uint64_t rflags)
+{
+	next.vmcb = v;
+	next.gpr = regs;
+	next.rflags = rflags;
 	clgi();
 	int trap = try_call(enter, NULL);
 

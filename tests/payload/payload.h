@@ -62,6 +62,7 @@ extern uint64_t host_rflags; /* at VMRUN; GIF is 0 */
 void guest_reset(const void *code);
 /* Returns 0, or vector + 1 of the exception that VMRUN itself had. GIF is 0 before and after. */
 int guest_run(void);
+int run_vmcb(struct vmcb *v, uint64_t *regs, uint64_t rflags); /* the same with another VMCB */
 /* The vector that a guest ended in, by RIP, or -1. */
 int guest_vector(void);
 void guest_tables(uint64_t *pml4, uint64_t *pdpt, uint64_t *pd, uint64_t *pt);
