@@ -42,9 +42,8 @@ int assist_skip(struct vmcb *v, const struct space *space)
 /* Exits that one instruction asked for, so that "the next RIP" means something. */
 static bool by_instruction(uint64_t code)
 {
-	if (code == EXIT_EXCEPTION + VEC_BP || code == EXIT_EXCEPTION + VEC_OF)
-		return true;
-	return code < EXIT_EXCEPTION || (code >= EXIT_CR0_SEL && code <= EXIT_MSR) ||
+	return code < EXIT_EXCEPTION || code == EXIT_EXCEPTION + VEC_BP ||
+	       code == EXIT_EXCEPTION + VEC_OF || (code >= EXIT_CR0_SEL && code <= EXIT_MSR) ||
 	       (code >= EXIT_VMRUN && code <= EXIT_XSETBV);
 }
 

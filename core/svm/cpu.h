@@ -31,9 +31,7 @@ struct nested {
 	struct vmcb *vmcb12;   /* the Core's copy, taken once at VMRUN */
 	struct shadow *shadow; /* of an ordinary guest */
 	uint64_t injected;     /* EVENTINJ that the host asked for in this entry, else 0 */
-	/* Bits open in one of the guest's maps until it meets another (open_bits) */
-	uint8_t *open_map;
-	unsigned open_bit, open_count;
+	bool opened;	       /* the guest's maps have bits clear for now: open_bits() */
 };
 
 /*

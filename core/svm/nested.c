@@ -30,14 +30,31 @@ static const uint32_t guest_msrs[] = {
 
 struct epoch guest_epoch;
 
+/*
+ * What the host lets its guest do itself, the CPU does: bits are cleared when the guest comes to
+ * need them, and all set again at the next VMRUN, when the host's maps may be others.
+ */
+static void close_maps(struct cpu *cpu)
+{
+	memset(cpu->guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
+	memset(cpu->guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
+	cpu->nested.opened = false;
+}
+
+static void open_bits(struct cpu *cpu, uint8_t *map, unsigned bit, unsigned count)
+{
+	cpu->nested.opened = true;
+	for (unsigned i = 0; i < count; i++)
+		bit_clear(map, bit + i);
+}
+
 void nested_init_cpu(struct cpu *cpu)
 {
 	cpu->guest_iopm = pages_alloc(IOPM_PAGES);
 	cpu->guest_msrpm = pages_alloc(MSRPM_PAGES);
 	if (!cpu->guest_iopm || !cpu->guest_msrpm || shadows_init(&cpu->shadows))
 		panic("not enough Core memory for a CPU's guests");
-	memset(cpu->guest_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
-	memset(cpu->guest_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
+	close_maps(cpu);
 }
 
 /* One bit of a map of the host: does it intercept? Maps that lie outside its RAM intercept all. */
@@ -68,26 +85,6 @@ static bool host_wants_io(const struct vmcb *h, uint16_t port, unsigned size)
 	return false;
 }
 
-/*
- * What the host lets its guest do itself, the CPU does: the bits are cleared when the guest comes
- * to need them, and set again at the next VMRUN, when the host's maps may be others.
- */
-static void close_bits(struct nested *n)
-{
-	for (; n->open_count; n->open_count--)
-		bit_set(n->open_map, n->open_bit + n->open_count - 1);
-}
-
-static void open_bits(struct nested *n, uint8_t *map, unsigned bit, unsigned count)
-{
-	close_bits(n);
-	n->open_map = map;
-	n->open_bit = bit;
-	n->open_count = count;
-	for (unsigned i = 0; i < count; i++)
-		bit_clear(map, bit + i);
-}
-
 static void merge_msrpm(uint8_t *msrpm, const struct vmcb *h)
 {
 	for (unsigned i = 0; i < sizeof(guest_msrs) / sizeof(guest_msrs[0]); i++) {
@@ -111,7 +108,8 @@ static void build(struct cpu *cpu)
 	memcpy(g->control.intercept, h->control.intercept, sizeof(g->control.intercept));
 	for (unsigned i = 0; i < sizeof(core_intercepts) / sizeof(core_intercepts[0]); i++)
 		vmcb_intercept(g, core_intercepts[i]);
-	close_bits(&cpu->nested);
+	if (cpu->nested.opened)
+		close_maps(cpu);
 	merge_msrpm(cpu->guest_msrpm, h);
 	g->control.iopm_pa = virt_to_phys(cpu->guest_iopm);
 	g->control.msrpm_pa = virt_to_phys(cpu->guest_msrpm);
@@ -291,7 +289,7 @@ static void guest_io(struct cpu *cpu)
 	else if (host_port_blocked(IOIO_PORT(info), size))
 		host_io_nothing(cpu, cpu->guest_vmcb);
 	else
-		open_bits(&cpu->nested, cpu->guest_iopm, IOIO_PORT(info), size);
+		open_bits(cpu, cpu->guest_iopm, IOIO_PORT(info), size);
 }
 
 /* An MSR that the host gave to its guest: as the host has it itself. */
@@ -302,7 +300,7 @@ static bool guest_msr(struct cpu *cpu, uint32_t msr, unsigned write)
 
 	if (bit >= 0 &&
 	    !bit_test(phys_to_virt(cpu->host_vmcb->control.msrpm_pa), (unsigned)bit + write)) {
-		open_bits(&cpu->nested, cpu->guest_msrpm, (unsigned)bit + write, 1);
+		open_bits(cpu, cpu->guest_msrpm, (unsigned)bit + write, 1);
 		return true;
 	}
 	if (msr != MSR_EFER || write)

@@ -36,18 +36,12 @@ static bool state_valid(const struct vmcb_save *s)
 
 static bool event_valid(uint64_t event)
 {
-	if (!(event & EVENT_VALID))
+	unsigned type = EVENT_TYPE(event), vector = EVENT_VECTOR(event);
+
+	if (!(event & EVENT_VALID) || type == EVENT_TYPE_INTR || type == EVENT_TYPE_NMI ||
+	    type == EVENT_TYPE_SOFT)
 		return true;
-	switch (EVENT_TYPE(event)) {
-	case EVENT_TYPE_INTR:
-	case EVENT_TYPE_NMI:
-	case EVENT_TYPE_SOFT:
-		return true;
-	case EVENT_TYPE_EXC:
-		return EVENT_VECTOR(event) < VECTORS_EXC && EVENT_VECTOR(event) != VEC_NMI;
-	default:
-		return false;
-	}
+	return type == EVENT_TYPE_EXC && vector < VECTORS_EXC && vector != VEC_NMI;
 }
 
 static bool map_valid(uint64_t pa, uint64_t pages)
