@@ -292,22 +292,16 @@ static void guest_io(struct cpu *cpu)
 		open_bits(cpu, cpu->guest_iopm, IOIO_PORT(info), size);
 }
 
-/* An MSR that the host gave to its guest: as the host has it itself. */
+/* An MSR that the host gave to its guest: as the host has it itself, if the Core does not watch it.
+ */
 static bool guest_msr(struct cpu *cpu, uint32_t msr, unsigned write)
 {
-	struct vmcb_save *s = &cpu->guest_vmcb->save;
 	int bit = msrpm_bit(msr);
 
-	if (bit >= 0 &&
-	    !bit_test(phys_to_virt(cpu->host_vmcb->control.msrpm_pa), (unsigned)bit + write)) {
-		open_bits(cpu, cpu->guest_msrpm, (unsigned)bit + write, 1);
-		return true;
-	}
-	if (msr != MSR_EFER || write)
+	if (bit < 0 ||
+	    bit_test(phys_to_virt(cpu->host_vmcb->control.msrpm_pa), (unsigned)bit + write))
 		return false;
-	s->rax = (uint32_t)s->efer;
-	cpu->gpr[RDX] = s->efer >> 32;
-	s->rip += 2;
+	open_bits(cpu, cpu->guest_msrpm, (unsigned)bit + write, 1);
 	return true;
 }
 
