@@ -421,7 +421,7 @@ static void warm_up(void)
 		v->control.asid = asid;
 		timed_run(v, regs);
 	}
-	for (unsigned i = 0; i < 8; i++)
+	while (!counts.launched)
 		zones_round();
 	for (unsigned i = 0; i < 200; i++)
 		odd_addresses();
