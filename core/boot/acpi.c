@@ -129,3 +129,46 @@ unsigned acpi_cpus(uint64_t rsdp, uint32_t *apic_id, unsigned max)
 	}
 	return n;
 }
+
+uint64_t acpi_field(const uint8_t *table, uint32_t at, uint32_t size)
+{
+	uint64_t v = 0;
+
+	if (at + size <= read32(table + HEADER_LENGTH))
+		memcpy(&v, table + at, size);
+	return v;
+}
+
+bool acpi_sleep_off(const uint8_t *fadt, uint8_t type[2])
+{
+	uint64_t pa = acpi_field(fadt, 140, 8);
+
+	pa = pa ? pa : acpi_field(fadt, 40, 4);
+	if (!table_length(pa) || memcmp(phys_to_virt(pa), "DSDT", 4))
+		return false;
+
+	uint8_t *dsdt = phys_to_virt(pa);
+	unsigned int found = 0;
+
+	for (uint32_t i = HEADER_SIZE; i + 11 < read32(dsdt + HEADER_LENGTH); i++) {
+		uint8_t *p = dsdt + i;
+
+		/* PackageOp, length below 64, count; each an integer: 0, 1, or 0x0a and a byte. */
+		if (p[0] != '_' || p[1] != 'S' || p[3] != '_' || p[4] != 0x12)
+			continue;
+		if (p[2] >= '1' && p[2] <= '4') {
+			p[1]++; /* and the checksum is right again */
+			dsdt[9]--;
+		}
+		if (p[2] != '5')
+			continue;
+		found += p[5] < 64 && p[6] >= 2 ? 1 : 2;
+		p += 7;
+		for (unsigned int n = 0; n < 2; n++) {
+			p += *p == 0x0a;
+			found += p[-1] != 0x0a && *p > 1; /* no such integer: not understood */
+			type[n] = *p++;
+		}
+	}
+	return found == 1;
+}

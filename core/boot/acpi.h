@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ACPI root pointer (ACPI 6.5, section 5.2.5). */
+/*
+ * ACPI tables (ACPI 6.5, chapter 5), as the firmware left them: only before the host runs, which
+ * may write where they lie.
+ */
 #ifndef CORE_BOOT_ACPI_H
 #define CORE_BOOT_ACPI_H
 
@@ -21,5 +24,15 @@ const uint8_t *acpi_table(uint64_t rsdp, const char *signature, uint32_t *length
 
 /* APIC IDs of the CPUs that the firmware has enabled; returns how many, at most max. */
 unsigned acpi_cpus(uint64_t rsdp, uint32_t *apic_id, unsigned max);
+
+/* A field of 1 to 8 bytes of a valid table; 0 beyond its end. */
+uint64_t acpi_field(const uint8_t *table, uint32_t at, uint32_t size);
+
+/*
+ * The values of SLP_TYP that mean "off" (S5), for PM1a and PM1b: they stand in the AML of the DSDT,
+ * as a package of constants in all but odd machines. False if not found just once, and so. The
+ * packages of S1 to S4 get other names: a host that knows of them waits for ever to wake.
+ */
+bool acpi_sleep_off(const uint8_t *fadt, uint8_t type[2]);
 
 #endif

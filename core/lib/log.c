@@ -76,6 +76,11 @@ void log_open(enum log_level level, enum log_port port)
 		emit(c);
 }
 
+enum log_port log_port(void)
+{
+	return out_port;
+}
+
 size_t log_read(uint64_t *pos, char *out, size_t n)
 {
 	if (*pos > ring_head)

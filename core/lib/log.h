@@ -30,6 +30,8 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 /* Choose level and port; what the ring holds already is sent first. */
 void log_open(enum log_level level, enum log_port port);
 
+enum log_port log_port(void);
+
 /*
  * Copy log text from *pos on, at most n bytes; returns the count and moves *pos. A position that
  * the ring no longer holds moves up to the oldest byte kept, one past the end to the end.

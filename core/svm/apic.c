@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/msr.h"
-#include "insn/assist.h"
-#include "insn/mmio.h"
 #include "lib/log.h"
 #include "svm/apic.h"
 #include "svm/assist.h"
@@ -11,34 +9,34 @@
 #include "svm/walk.h"
 
 /* AMD APM vol. 2, chapter 16. An x2APIC register is the MSR 0x800 + offset / 16. */
-#define APIC_BASE_DEFAULT    0xfee00000ull
-#define APIC_BASE_X2APIC     BIT64(10)
-#define APIC_BASE_ENABLE     BIT64(11)
-#define MSI_WINDOW_SIZE	     0x100000ull
-#define APIC_ID		     0x20u
-#define ICR_LOW		     0x300u
-#define ICR_HIGH	     0x310u
-#define ICR_MODE(v)	     (((v) >> 8) & 7)
-#define ICR_LOGICAL	     BIT64(11)
-#define ICR_PENDING	     BIT64(12)
-#define ICR_ASSERT	     BIT64(14)
-#define ICR_LEVEL	     BIT64(15)
-#define ICR_SHORTHAND(v)     (((v) >> 18) & 3)
-#define ICR_OF_MODE(m)	     ((uint32_t)(m) << 8 | (uint32_t)ICR_ASSERT)
-#define LVT_CMCI	     0x2f0u
-#define LVT_FIRST	     0x320u
-#define LVT_LAST	     0x370u
-#define MSR_OF(offset)	     (MSR_X2APIC_FIRST + (offset) / 16)
-#define MODE_FIXED	     0u
-#define MODE_LOWEST	     1u
-#define MODE_NMI	     4u
-#define MODE_INIT	     5u
-#define MODE_STARTUP	     6u
-#define MODE_EXTINT	     7u
-#define SHORTHAND_SELF	     1u
-#define SHORTHAND_ALL	     2u
-#define SHORTHAND_OTHERS     3u
-#define XAPIC_ALL	     0xffu
+#define APIC_BASE_DEFAULT 0xfee00000ull
+#define APIC_BASE_X2APIC  BIT64(10)
+#define APIC_BASE_ENABLE  BIT64(11)
+#define MSI_WINDOW_SIZE	  0x100000ull
+#define APIC_ID		  0x20u
+#define ICR_LOW		  0x300u
+#define ICR_HIGH	  0x310u
+#define ICR_MODE(v)	  (((v) >> 8) & 7)
+#define ICR_LOGICAL	  BIT64(11)
+#define ICR_PENDING	  BIT64(12)
+#define ICR_ASSERT	  BIT64(14)
+#define ICR_LEVEL	  BIT64(15)
+#define ICR_SHORTHAND(v)  (((v) >> 18) & 3)
+#define ICR_OF_MODE(m)	  ((uint32_t)(m) << 8 | (uint32_t)ICR_ASSERT)
+#define LVT_CMCI	  0x2f0u
+#define LVT_FIRST	  0x320u
+#define LVT_LAST	  0x370u
+#define MSR_OF(offset)	  (MSR_X2APIC_FIRST + (offset) / 16)
+#define MODE_FIXED	  0u
+#define MODE_LOWEST	  1u
+#define MODE_NMI	  4u
+#define MODE_INIT	  5u
+#define MODE_STARTUP	  6u
+#define MODE_EXTINT	  7u
+#define SHORTHAND_SELF	  1u
+#define SHORTHAND_ALL	  2u
+#define SHORTHAND_OTHERS  3u
+#define XAPIC_ALL	  0xffu
 
 static uint64_t base;
 
@@ -179,30 +177,24 @@ void apic_host_write(struct cpu *cpu, uint64_t gpa)
 {
 	struct vmcb *v = cpu->host_vmcb;
 	struct space space;
-	struct insn in;
-	struct mmio_op op;
-	uint64_t gpr[16];
+	unsigned size;
+	uint64_t stored;
 
 	space_host(&space, &v->save);
-	if (assist_decode(&space, &in) || insn_mmio(&in, &op) || !op.write || op.size != 4) {
+	if (assist_store(v, &space, cpu->gpr, gpa, &size, &stored)) {
 		log_warn("host: write to the local APIC at RIP 0x%lx not understood", v->save.rip);
 		refused_total++;
 		event_inject_exception(v, VEC_GP, true, 0);
 		return;
 	}
-	for (unsigned i = 0; i < 16; i++)
-		gpr[i] = cpu->gpr[i];
-	gpr[RAX] = v->save.rax;
-	gpr[RSP] = v->save.rsp;
-	uint32_t value = (uint32_t)mmio_store_value(&op, gpr);
+	uint32_t value = (uint32_t)stored;
 	uint64_t offset = gpa - base;
 
-	v->save.rip = insn_next_rip(&in, v->save.rip);
 	/*
 	 * Registers stand at multiples of 16. Other offsets alias them in QEMU's APIC, and its
 	 * first 16 bytes are an MSI to CPU 0; so is the rest of the window.
 	 */
-	if (x2apic() || offset >= PAGE_SIZE || (offset & 15)) {
+	if (x2apic() || size != 4 || offset >= PAGE_SIZE || (offset & 15)) {
 		log_warn("host: write of 0x%x to 0x%lx refused", value, gpa);
 		refused_total++;
 		return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/regs.h"
 #include "insn/assist.h"
+#include "insn/mmio.h"
 #include "lib/string.h"
 #include "svm/assist.h"
 
@@ -34,6 +35,28 @@ int assist_skip(struct vmcb *v, const struct space *space)
 	r = assist_decode(space, &in);
 	if (r)
 		return r;
+	v->save.rip = insn_next_rip(&in, v->save.rip);
+	v->control.int_state &= ~INT_SHADOW;
+	return 0;
+}
+
+int assist_store(struct vmcb *v, const struct space *space, const uint64_t gpr[16], uint64_t gpa,
+		 unsigned *size, uint64_t *value)
+{
+	uint64_t all[16];
+	struct insn in;
+	struct mmio_op op;
+	int r = assist_decode(space, &in);
+
+	if (r)
+		return r;
+	if (insn_mmio(&in, &op) || !op.write || (gpa & (op.size - 1u)))
+		return -CL_EINVAL;
+	memcpy(all, gpr, sizeof(all));
+	all[RAX] = v->save.rax;
+	all[RSP] = v->save.rsp;
+	*size = op.size;
+	*value = mmio_store_value(&op, all);
 	v->save.rip = insn_next_rip(&in, v->save.rip);
 	v->control.int_state &= ~INT_SHADOW;
 	return 0;

@@ -11,6 +11,13 @@
 /* The instruction at CS:RIP. 0 or -CL_EFAULT, -CL_EINVAL. */
 int assist_decode(const struct space *space, struct insn *in);
 
+/*
+ * The store to device memory at CS:RIP, by a plain aligned move; steps over it. gpr: RAX and RSP
+ * are taken from the VMCB. 0 or -CL_EFAULT, -CL_EINVAL.
+ */
+int assist_store(struct vmcb *v, const struct space *space, const uint64_t gpr[16], uint64_t gpa,
+		 unsigned *size, uint64_t *value);
+
 /* Complete an exit for the host: next RIP, instruction bytes, EXITINFO1 where decoding gives it. */
 void assist_fill(struct vmcb *v, const struct space *space, const uint64_t gpr[16]);
 

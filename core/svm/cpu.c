@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "svm/apic.h"
 #include "svm/cpu.h"
+#include "svm/doors.h"
 #include "svm/fpu.h"
 #include "svm/frame.h"
 #include "svm/host.h"
@@ -44,6 +45,8 @@ static void scrub(void)
 		secure_zero(cpus[i]->fpu_scratch, PAGE_SIZE);
 	report_key_wipe();
 	entropy_wipe();
+	/* A reset drops what stands in caches only, and the old contents would come back. */
+	__asm__ volatile("wbinvd" : : : "memory");
 }
 
 static void nmi_received(void)
@@ -91,6 +94,8 @@ static struct cpu *cpu_init(unsigned id)
 	cpu->fpu_host = page_or_panic();
 	nested_init_cpu(cpu);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	/* A20M# off would alias physical addresses, of the Core as well: section 15.30.1. */
+	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
 	wrmsr(MSR_SVM_HSAVE_PA, virt_to_phys(page_or_panic()));
 	__asm__ volatile("clgi\n\tvmsave %0" : : "a"(cpu->core_state) : "memory");
 	return cpu;
@@ -193,6 +198,7 @@ void core_main(struct boot_info *bi)
 	clock_init();
 	smp_add(cpu);
 	panic_set_hook(scrub);
+	doors_init(bi->rsdp);
 	frame_init(bi);
 	zones_init();
 	host_init();

@@ -6,6 +6,7 @@
 #include "svm/apic.h"
 #include "svm/epoch.h"
 #include "svm/frame.h"
+#include "svm/ioapic.h"
 #include "svm/shadow.h"
 #include "svm/smp.h"
 
@@ -60,7 +61,7 @@ bool frame_region_uniform(uint64_t pa)
 
 	if (state != FRAME_HOST && state != FRAME_DEVICE)
 		return false;
-	if (apic_in_region(pa))
+	if (apic_in_region(pa) || door_in_region(pa))
 		return false;
 	for (unsigned i = 1; i < 512; i++) {
 		if (frame_state(first + i) != state)
@@ -162,9 +163,9 @@ int frame_map_device(uint64_t gpa)
 	    !npt_map(&host_npt, base, base, PTE_W | PTE_A | PTE_D, NPT_2M))
 		return 0;
 	base = ALIGN_DOWN(gpa, PAGE_SIZE);
-	/* The local APIC can be read; what is written to it goes through apic.c. */
+	/* These can be read; what is written to them goes through apic.c and ioapic.c. */
 	return npt_map(&host_npt, base, frame_host_view(base),
-		       (apic_is_page(base) ? 0 : PTE_W) | PTE_A | PTE_D, NPT_4K);
+		       (apic_is_page(base) || door_page(base) ? 0 : PTE_W) | PTE_A | PTE_D, NPT_4K);
 }
 
 void frame_init(const struct boot_info *bi)

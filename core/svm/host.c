@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/boot.h"
 #include "cpu/msr.h"
-#include "lib/io.h"
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
 #include "svm/apic.h"
 #include "svm/assist.h"
 #include "svm/bitmap.h"
+#include "svm/doors.h"
 #include "svm/event.h"
 #include "svm/frame.h"
 #include "svm/host.h"
 #include "svm/host_msr.h"
+#include "svm/ioapic.h"
 #include "svm/nested.h"
 #include "zone/call.h"
 #include "zone/page.h"
-
-/* QEMU's fw_cfg: the address register of its DMA, which writes any memory. The rest only reads. */
-#define FW_CFG_DMA_FIRST 0x514
-#define FW_CFG_DMA_LAST	 0x51b
-#define PORT_E9		 0xe9
 
 struct epoch host_epoch;
 
@@ -27,23 +23,6 @@ static const unsigned host_intercepts[] = {
 	ICPT_IOIO,   ICPT_MSR,	  ICPT_CPUID, ICPT_INVD, ICPT_INVLPGA, ICPT_SHUTDOWN, ICPT_VMRUN,
 	ICPT_VMLOAD, ICPT_VMSAVE, ICPT_STGI,  ICPT_CLGI, ICPT_SKINIT,  ICPT_INIT,     ICPT_NMI,
 };
-
-static const struct {
-	uint16_t first, last;
-} blocked_ports[] = {
-	{PORT_E9, PORT_E9},
-	{FW_CFG_DMA_FIRST, FW_CFG_DMA_LAST},
-	{CL_CALL_PORT, CL_CALL_PORT + 3},
-};
-
-bool host_port_blocked(uint16_t port, unsigned size)
-{
-	for (unsigned i = 0; i < sizeof(blocked_ports) / sizeof(blocked_ports[0]); i++) {
-		if (port <= blocked_ports[i].last && port + size > blocked_ports[i].first)
-			return true;
-	}
-	return false;
-}
 
 void host_set_gif(struct cpu *cpu, bool gif)
 {
@@ -103,10 +82,7 @@ void host_init(void)
 
 	if (!iopm || !msrpm)
 		panic("not enough Core memory for permission maps");
-	for (unsigned i = 0; i < sizeof(blocked_ports) / sizeof(blocked_ports[0]); i++) {
-		for (unsigned p = blocked_ports[i].first; p <= blocked_ports[i].last; p++)
-			bit_set(iopm, p);
-	}
+	doors_iopm(iopm);
 	host_msr_permissions(msrpm);
 	host_iopm = virt_to_phys(iopm);
 	host_msrpm = virt_to_phys(msrpm);
@@ -200,17 +176,19 @@ static void host_cpuid(struct cpu *cpu)
 	host_skip(cpu);
 }
 
-void host_io_nothing(struct cpu *cpu, struct vmcb *v)
+void host_port(struct cpu *cpu, struct vmcb *v)
 {
-	uint64_t info = v->control.exit_info1, mask = BIT64(8 * IOIO_SIZE(info)) - 1;
+	uint64_t info = v->control.exit_info1;
 
 	v->save.rip = v->control.exit_info2;
-	if (info & IOIO_STR) {
+	if (info & IOIO_STR) { /* no driver does that to any of these: as if nothing were there */
+		log_warn("host: string access to port 0x%x refused", IOIO_PORT(info));
+		refused_total++;
 		if (info & IOIO_REP)
 			cpu->gpr[RCX] = 0;
-	} else if (info & IOIO_IN) {
-		v->save.rax = IOIO_SIZE(info) == 4 ? mask : v->save.rax | mask;
+		return;
 	}
+	v->save.rax = doors_io(IOIO_PORT(info), IOIO_SIZE(info), info & IOIO_IN, v->save.rax);
 }
 
 static void host_io(struct cpu *cpu)
@@ -218,16 +196,18 @@ static void host_io(struct cpu *cpu)
 	struct vmcb *v = cpu->host_vmcb;
 	uint64_t info = v->control.exit_info1;
 
-	host_io_nothing(cpu, v);
 	if (IOIO_PORT(info) == CL_CALL_PORT && !(info & (IOIO_IN | IOIO_STR)) &&
 	    IOIO_SIZE(info) == 4) {
 		struct space space;
 
+		v->save.rip = v->control.exit_info2;
 		space_host(&space, &v->save);
 		space.user = v->save.cpl == 3;
 		v->save.rax = (uint64_t)call_host(&space, (uint32_t)v->save.rax, cpu->gpr[RBX],
 						  cpu->gpr[RCX]);
+		return;
 	}
+	host_port(cpu, v);
 }
 
 static void host_npf(struct cpu *cpu)
@@ -238,6 +218,10 @@ static void host_npf(struct cpu *cpu)
 	event_requeue(v, 0);
 	if (apic_is_page(gpa) && (v->control.exit_info1 & NPF_P)) {
 		apic_host_write(cpu, gpa);
+		return;
+	}
+	if (door_page(gpa) && (v->control.exit_info1 & NPF_P)) {
+		door_host_write(cpu, gpa);
 		return;
 	}
 	if (page_surrender_frame(gpa >> PAGE_SHIFT))
@@ -358,11 +342,7 @@ static void host_exit(struct cpu *cpu)
 		break;
 	case EXIT_SHUTDOWN:
 	case EXIT_INVALID:
-		panic_scrub();
-		log_err("host: triple fault or impossible state; resetting the machine");
-		outb(0xcf9, 0x0e);
-		outb(0x64, 0xfe);
-		panic("the machine did not reset");
+		machine_reset("triple fault or impossible state");
 	case EXIT_INIT:
 		break; /* not by the interrupt command register, so of no known sender: nothing */
 	default:

@@ -31,9 +31,7 @@ bool host_send_startup(struct cpu *to, uint8_t vector);
 void host_take_init(struct cpu *cpu);	 /* at the receiving CPU */
 void host_wait_startup(struct cpu *cpu); /* RUN_WAIT */
 
-/* Ports that neither the host nor its guests reach: the Core's call port, its log, fw_cfg. */
-bool host_port_blocked(uint16_t port, unsigned size);
-/* What whoever runs by v finds at such a port: nothing. */
-void host_io_nothing(struct cpu *cpu, struct vmcb *v);
+/* An access of whoever runs by v, host or guest, to a port that the Core watches: doors.h. */
+void host_port(struct cpu *cpu, struct vmcb *v);
 
 #endif

@@ -29,6 +29,14 @@ static const struct {
 	{MSR_TOP_MEM2, MSR_TOP_MEM2, false},
 	{MSR_PATCH_LOADER, MSR_PATCH_LOADER, false},
 	{MSR_SMM_BASE, MSR_SMM_MASK, false},
+	{MSR_SMI_FIRST, MSR_SMI_LAST, false},
+	{MSR_MMIO_CFG, MSR_MMIO_CFG, false},
+	{MSR_HWCR, MSR_HWCR, false},
+	{MSR_MTRR_FIRST, MSR_MTRR_LAST, false},
+	{MSR_MTRR_64K, MSR_MTRR_64K, false},
+	{MSR_MTRR_16K, MSR_MTRR_16K + 1, false},
+	{MSR_MTRR_4K, MSR_MTRR_4K + 7, false},
+	{MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, false},
 };
 
 void host_msr_permissions(uint8_t *msrpm)
@@ -100,6 +108,25 @@ static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 		return value == TSC_RATIO_ONE ? 0 : -CL_EPERM;
 	case MSR_VM_CR:
 		return value ? -CL_EPERM : 0;
+	case MSR_SYSCFG:
+	case MSR_IORR_BASE0 ... MSR_IORR_MASK1:
+	case MSR_TOP_MEM:
+	case MSR_TOP_MEM2:
+	case MSR_MMIO_CFG:
+		return value == rdmsr(msr) ? 0 : -CL_EPERM;
+	case MSR_HWCR:
+		if ((value ^ rdmsr(msr)) & ~(HWCR_FFDIS | HWCR_CPB_DIS | HWCR_IRPERF))
+			return -CL_EPERM;
+		wrmsr(msr, value);
+		return 0;
+	case MSR_MTRR_FIRST ... MSR_MTRR_DEFTYPE:
+	case MSR_PATCH_LOADER:
+		/*
+		 * Swallowed: Linux switches MTRRs off and on again around each of its changes, even
+		 * if none, and looks by itself whether an update of microcode took effect.
+		 */
+		refused_total += msr != MSR_MTRR_DEFTYPE;
+		return 0;
 	default:
 		return -CL_EPERM;
 	}

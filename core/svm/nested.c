@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "svm/assist.h"
 #include "svm/bitmap.h"
+#include "svm/doors.h"
 #include "svm/event.h"
 #include "svm/frame.h"
 #include "svm/host.h"
@@ -279,6 +280,17 @@ static void guest_exception(struct cpu *cpu, unsigned vector, bool has_error)
 	reflect(cpu);
 }
 
+/* Does the Core watch the port? Then it does so for guests, too. */
+static bool watched_port(const struct cpu *cpu, unsigned port, unsigned size)
+{
+	const uint8_t *iopm = phys_to_virt(cpu->host_vmcb->control.iopm_pa);
+	bool any = false;
+
+	for (unsigned i = 0; i < size; i++)
+		any |= bit_test(iopm, port + i);
+	return any;
+}
+
 static void guest_io(struct cpu *cpu)
 {
 	uint64_t info = cpu->guest_vmcb->control.exit_info1;
@@ -286,8 +298,8 @@ static void guest_io(struct cpu *cpu)
 
 	if (host_wants_io(cpu->nested.vmcb12, IOIO_PORT(info), size))
 		reflect(cpu);
-	else if (host_port_blocked(IOIO_PORT(info), size))
-		host_io_nothing(cpu, cpu->guest_vmcb);
+	else if (watched_port(cpu, IOIO_PORT(info), size))
+		host_port(cpu, cpu->guest_vmcb);
 	else
 		open_bits(cpu, cpu->guest_iopm, IOIO_PORT(info), size);
 }

@@ -4,6 +4,7 @@
 #include "svm/apic.h"
 #include "svm/cpu.h"
 #include "svm/frame.h"
+#include "svm/ioapic.h"
 #include "svm/shadow.h"
 #include "svm/smp.h"
 #include "svm/walk.h"
@@ -33,7 +34,8 @@ static void drop_own(struct shadow *s)
 
 void shadow_drop_all(void)
 {
-	/* First out of the guests: their CPUs hold translations of what goes, and walk the tables. */
+	/* First out of the guests: their CPUs hold translations of what goes, and walk the tables.
+	 */
 	epoch_advance(&guest_epoch);
 	smp_shoot(&guest_epoch);
 	for (unsigned c = 0; c < nr_cpus; c++) {
@@ -83,7 +85,8 @@ int shadow_install(struct npt *npt, uint64_t gpa, const struct nested_leaf *leaf
 	uint64_t flags = PTE_A | PTE_D | (leaf->flags & PTE_NX) | (deny & PTE_NX);
 	unsigned level = NPT_4K, old_level;
 
-	if ((leaf->flags & PTE_W) && (leaf->flags & PTE_D) && !(deny & PTE_W) && !apic_is_page(pa))
+	if ((leaf->flags & PTE_W) && (leaf->flags & PTE_D) && !(deny & PTE_W) &&
+	    !apic_is_page(pa) && !door_page(pa))
 		flags |= PTE_W;
 	if (max_level >= NPT_2M && leaf->level >= NPT_2M && frame_region_uniform(leaf->pa)) {
 		level = NPT_2M;

@@ -8,8 +8,9 @@
 #include "scenarios.h"
 #include "vm.h"
 
-#define PAGE  4096ul
-#define PAGES 100ul
+#define PAGE	     4096ul
+#define PAGES	     100ul
+#define HELD_IDLE_MS 3600000ul /* nothing is sealed for idleness */
 
 static uint8_t *page(const struct vm *vm, unsigned i)
 {
@@ -356,4 +357,25 @@ void t_many_at_once(void)
 	expect(n == room, "%u zones at a time, room for %u", n, room);
 	for (unsigned i = 0; i <= n && i < 33; i++)
 		vm_close(&vm[i]);
+}
+
+void hold(void)
+{
+	struct vm zone, plain;
+	uint32_t count = PAGES / 2;
+	char line[8];
+
+	alarm(0);
+	start_pages(&zone, PAGES, 0, HELD_IDLE_MS);
+	vm_open(&plain);
+	memcpy(plain.ram + SHARED_GPA, &count, sizeof(count));
+	vm_plain(&plain, TASK_PAGES);
+	expect(vm_said(&plain) == SAY_PAGES, "the guest did not fill its pages");
+	while (!failures) {
+		puts("held");
+		if (!fgets(line, sizeof(line), stdin))
+			pause();
+		intact(&zone);
+		intact(&plain);
+	}
 }

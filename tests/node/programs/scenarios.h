@@ -42,6 +42,7 @@ void t_other_zone_lives(void);
 void t_scrubbed(void);
 void t_many_lives(void);
 void t_many_at_once(void);
+void hold(void);
 
 /* host.c */
 void t_plain_registers(void);

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "boot/acpi.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "svm/bitmap.h"
+#include "svm/cpu.h"
+#include "svm/doors.h"
+#include "svm/ioapic.h"
+
+#define PORT_KBC_COMMAND 0x64
+#define PORT_A		 0x92
+#define PORT_RESET	 0xcf9
+#define PORT_PCI_ADDR	 0xcf8
+#define PORT_PCI_DATA	 0xcfc
+#define PORTS		 0x10000u
+
+/* Offsets in the FADT: ACPI 6.5, table 5.9. */
+#define FADT_PM1_CNT	 64 /* a, b: 4 bytes each */
+#define FADT_RESET	 116
+#define FADT_RESET_VALUE 128
+#define FADT_X_PM1_CNT	 172 /* a, b: 12 bytes each */
+#define FADT_SLEEP_CNT	 244
+
+/* The second byte of PM1_CNT, and likewise SLEEP_CONTROL: sections 4.8.3.2.1 and 4.8.3.7. */
+#define SLEEP_ENABLE  0x20
+#define SLEEP_TYPE(v) (((v) >> 2) & 7)
+
+#define Q35_ID	      0x29c08086u
+#define Q35_BRIDGE    0x00 /* device and function on bus 0 */
+#define Q35_SMRAM     0x9d
+#define ICH9_LPC      0xf8
+#define ICH9_TCO      0x60 /* watchdog, counted from PM1's first port; PM1_CNT stands at 4 */
+
+enum verdict { PASS, REFUSE, OFF, RESET };
+
+static struct range {
+	uint16_t first, last;
+	bool blocked; /* nothing is there; else writes are looked at */
+} ranges[20] = {
+	{0x00, 0x0f, true},   /* ISA DMA, which writes any memory: first chip, */
+	{0x81, 0x8f, true},   /* page registers, which tell Linux that there is none, */
+	{0xc0, 0xdf, true},   /* second chip, */
+	{0x480, 0x48f, true}, /* high pages, */
+	{0x4d6, 0x4d6, true}, /* extended mode */
+	{0xe9, 0xe9, true},   /* the Core's log */
+	{0x514, 0x51b, true}, /* QEMU's fw_cfg: DMA to any memory. The rest only reads. */
+	{CL_CALL_PORT, CL_CALL_PORT + 3, true},
+	{PORT_KBC_COMMAND, PORT_KBC_COMMAND, false},
+	{PORT_A, PORT_A, false},
+	{PORT_RESET, PORT_RESET, false},
+	{PORT_PCI_DATA, PORT_PCI_DATA + 3, false},
+};
+static unsigned nr_ranges = 12;
+
+/*
+ * Registers of Q35, the machine that QEMU makes, in PCI configuration space, bus 0, that move what
+ * the Core watches to where it does not.
+ */
+static const struct {
+	uint8_t devfn, first, last;
+} frozen[] = {
+	{Q35_BRIDGE, 0x60, 0x67}, /* window onto configuration space */
+	{ICH9_LPC, 0x40, 0x47},	  /* ACPI ports */
+	{ICH9_LPC, 0xf0, 0xf3},	  /* root complex block */
+};
+static bool q35;
+
+struct reg {
+	uint64_t at; /* 0: there is none */
+	bool mmio;
+};
+static struct reg reset_reg, sleep_reg[3]; /* second bytes of PM1a, PM1b; SLEEP_CONTROL */
+static uint8_t reset_value, off_type[3];
+static bool off_known;
+
+static void add_range(uint64_t first, unsigned n, bool blocked)
+{
+	ASSERT(nr_ranges < sizeof(ranges) / sizeof(ranges[0]));
+	ranges[nr_ranges++] = (struct range){(uint16_t)first, (uint16_t)(first + n - 1), blocked};
+}
+
+/* The byte `skip` behind a generic address (section 5.2.3.2); old: the port where that is 0. */
+static struct reg watch(const uint8_t *fadt, uint32_t at, unsigned skip, uint64_t old)
+{
+	uint64_t pa = acpi_field(fadt, at + 4, 8), space = pa ? acpi_field(fadt, at, 1) : 1;
+	struct reg r = {.at = pa ? pa : old, .mmio = space == 0};
+
+	if (!r.at)
+		return r;
+	r.at += skip;
+	if (r.mmio)
+		door_page_add(r.at, DOOR_BYTES, 0);
+	else if (space == 1 && r.at < PORTS)
+		add_range(r.at, 1, false);
+	else
+		log_warn("ACPI register in address space %lu is not watched", space);
+	return r;
+}
+
+static void fadt_init(const uint8_t *fadt)
+{
+	reset_reg = watch(fadt, FADT_RESET, 0, 0);
+	reset_value = (uint8_t)acpi_field(fadt, FADT_RESET_VALUE, 1);
+	for (unsigned i = 0; i < 2; i++)
+		sleep_reg[i] = watch(fadt, FADT_X_PM1_CNT + 12 * i, 1,
+				     acpi_field(fadt, FADT_PM1_CNT + 4 * i, 4));
+	sleep_reg[2] = watch(fadt, FADT_SLEEP_CNT, 0, 0);
+	off_known = acpi_sleep_off(fadt, off_type);
+	off_type[2] = off_type[0];
+	log_info("doors: reset at 0x%lx, sleep at 0x%lx, %s", reset_reg.at, sleep_reg[0].at,
+		 off_known ? "power off known" : "no power off: S5 not found in the DSDT");
+}
+
+static void q35_init(const uint8_t *mcfg)
+{
+	uint64_t ecam = mcfg ? acpi_field(mcfg, 44, 8) : 0;
+
+	outl(PORT_PCI_ADDR, 0x80000000u);
+	q35 = inl(PORT_PCI_DATA) == Q35_ID;
+	if (!q35)
+		return;
+	for (unsigned i = 0; ecam && i < sizeof(frozen) / sizeof(frozen[0]); i++)
+		door_page_add(ecam + ((uint64_t)frozen[i].devfn << PAGE_SHIFT), DOOR_PCI,
+			      frozen[i].devfn);
+	/* SMM's memory, which SeaBIOS leaves to whoever sets D_OPEN: clear it, and set D_LCK. */
+	outl(PORT_PCI_ADDR, 0x80000000u | (Q35_SMRAM & ~3u));
+	outb(PORT_PCI_DATA + 1, (uint8_t)((inb(PORT_PCI_DATA + 1) & ~0x40) | 0x10));
+	if (sleep_reg[0].at) /* a watchdog resets without a scrub */
+		add_range(sleep_reg[0].at - 5 + ICH9_TCO, 0x20, true);
+}
+
+void doors_init(uint64_t rsdp)
+{
+	uint32_t length;
+	const uint8_t *fadt = acpi_table(rsdp, "FACP", &length);
+
+	if (fadt)
+		fadt_init(fadt);
+	q35_init(acpi_table(rsdp, "MCFG", &length));
+	door_pages_init(acpi_table(rsdp, "APIC", &length), acpi_table(rsdp, "HPET", &length));
+	if (log_port() == LOG_PORT_COM2)
+		add_range(0x2f8, 8, true);
+}
+
+void doors_iopm(uint8_t *iopm)
+{
+	for (unsigned i = 0; i < nr_ranges; i++) {
+		for (unsigned p = ranges[i].first; p <= ranges[i].last; p++)
+			bit_set(iopm, p);
+	}
+	for (unsigned p = PORTS; p < PORTS + 3; p++) /* what runs over the last port */
+		bit_set(iopm, p);
+}
+
+bool doors_pci_frozen(uint8_t devfn, uint64_t at, unsigned size)
+{
+	for (unsigned i = 0; q35 && i < sizeof(frozen) / sizeof(frozen[0]); i++) {
+		if (frozen[i].devfn == devfn && at <= frozen[i].last && at + size > frozen[i].first)
+			return true;
+	}
+	return false;
+}
+
+static bool blocked(unsigned port, unsigned size)
+{
+	for (unsigned i = 0; i < nr_ranges; i++) {
+		if (ranges[i].blocked && port <= ranges[i].last && port + size > ranges[i].first)
+			return true;
+	}
+	return port + size > PORTS;
+}
+
+static enum verdict check_port(uint64_t port, uint8_t v)
+{
+	uint32_t pci;
+
+	switch (port) {
+	case PORT_KBC_COMMAND:
+		if ((v & 0xf1) == 0xf0) /* pulse lines, the reset line among them */
+			return RESET;
+		/* Output port, with reset and A20; A20 off, which would alias all addresses. */
+		return v == 0xd1 || v == 0xdd ? REFUSE : PASS;
+	case PORT_A: /* the same two */
+		return v & 1 ? RESET : v & 2 ? PASS : REFUSE;
+	case PORT_RESET:
+		return v & 4 ? RESET : PASS;
+	case PORT_PCI_DATA ... PORT_PCI_DATA + 3:
+		pci = inl(PORT_PCI_ADDR); /* bit 31: enable; 23:16 bus */
+		if ((pci >> 31) && !(uint8_t)(pci >> 16) &&
+		    doors_pci_frozen((uint8_t)(pci >> 8), (pci & 0xfc) + port - PORT_PCI_DATA, 1))
+			return REFUSE;
+		return PASS;
+	default:
+		return PASS;
+	}
+}
+
+static enum verdict check(bool mmio, uint64_t at, uint8_t v)
+{
+	if (reset_reg.at == at && reset_reg.mmio == mmio && v == reset_value)
+		return RESET;
+	for (unsigned i = 0; i < 3; i++) {
+		if (sleep_reg[i].at == at && sleep_reg[i].mmio == mmio && (v & SLEEP_ENABLE))
+			return off_known && SLEEP_TYPE(v) == off_type[i] ? OFF : REFUSE;
+	}
+	return mmio ? PASS : check_port(at, v);
+}
+
+static void put(const struct reg *r, uint8_t v)
+{
+	if (r->at && r->mmio)
+		*(volatile uint8_t *)phys_to_virt(r->at) = v;
+	else if (r->at)
+		outb((uint16_t)r->at, v);
+}
+
+static void __attribute__((noreturn)) machine_off(void)
+{
+	panic_scrub();
+	log_warn("host: power off; scrubbed");
+	for (unsigned i = 0; i < 3; i++)
+		put(&sleep_reg[i], (uint8_t)(off_type[i] << 2 | SLEEP_ENABLE));
+	for (;;)
+		__asm__ volatile("cli; hlt" : : : "memory");
+}
+
+void machine_reset(const char *why)
+{
+	static const uint8_t no_idt[10];
+
+	panic_scrub();
+	log_warn("host: reset by %s; scrubbed", why);
+	outb(PORT_RESET, 0x0a); /* off and on again, where the chipset can */
+	outb(PORT_RESET, 0x0e);
+	put(&reset_reg, reset_value);
+	outb(PORT_KBC_COMMAND, 0xfe);
+	outb(PORT_A, 3);
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt) : "memory");
+	panic("the machine did not reset");
+}
+
+/* What needs a scrub first is done by the Core, and does not come back. */
+static bool pass(enum verdict verdict, uint64_t at, uint64_t value)
+{
+	if (verdict == REFUSE) {
+		log_warn("host: write of 0x%lx to 0x%lx refused", value, at);
+		refused_total++;
+	} else if (verdict != PASS) {
+		log_warn("host: write of 0x%lx to 0x%lx", value, at);
+		if (verdict == RESET)
+			machine_reset("a register");
+		machine_off();
+	}
+	return verdict == PASS;
+}
+
+bool doors_mmio_byte(uint64_t pa, uint8_t value)
+{
+	return pass(check(true, pa, value), pa, value);
+}
+
+static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
+{
+	enum verdict worst = PASS;
+
+	if (port == PORT_PCI_ADDR && size == 4) /* its second byte is no reset then */
+		return true;
+	for (unsigned i = 0; i < size; i++) {
+		enum verdict one = check(false, port + i, (uint8_t)(value >> 8 * i));
+
+		worst = one > worst ? one : worst;
+	}
+	return pass(worst, port, value);
+}
+
+uint64_t doors_io(uint16_t port, unsigned size, bool in, uint64_t rax)
+{
+	uint64_t mask = BIT64(8 * size) - 1, value = ~0ull;
+	bool there = !blocked(port, size);
+
+	if (in) {
+		if (there)
+			value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+		return size == 4 ? (uint32_t)value : (rax & ~mask) | (value & mask);
+	}
+	if (there && write_allowed(port, size, (uint32_t)(rax & mask)))
+		size == 1   ? outb(port, (uint8_t)rax)
+		: size == 2 ? outw(port, (uint16_t)rax)
+			    : outl(port, (uint32_t)rax);
+	return rax;
+}
