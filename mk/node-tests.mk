@@ -26,3 +26,19 @@ $(BUILD)/node-tests/payload.elf: $(VMM_dir)/boot/payload.S mk/node-tests.mk
 	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x200000 -e payload --section-start .multiboot=0x1ff000 -o $@ $@.o
 	$(Q)rm $@.o
 node-programs: $(VMM_out)/tiny.bin $(BUILD)/node-tests/payload.elf
+
+# What the host's root does with ports, device registers and MSRs.
+$(VMM_out)/cl-door: $(VMM_dir)/door/door.c mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -static -o $@ $<
+# A second boot: searches RAM for what the first one left.
+$(BUILD)/node-tests/second.elf: $(VMM_dir)/boot/second.c $(VMM_dir)/guest.h mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(STRICT) -m32 -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+		-fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only \
+		-nostdlib -static -I$(VMM_dir) -Wl,-m,elf_i386,-N,--no-warn-rwx-segments \
+		-Wl,-Ttext,0x200000,-e,second,--build-id=none,--section-start,.multiboot=0x1ff000 \
+		-o $@ $<
+node-programs: $(VMM_out)/cl-door $(BUILD)/node-tests/second.elf

@@ -36,7 +36,7 @@ def look(node, name):
         node.save_memory(path)
         found = subprocess.run([BUILD / "bin/cl-search", "--keys", path], check=True,
                                stdout=subprocess.PIPE, text=True)
-        schedules = json.loads(found.stdout)["keys"]["schedules"]
+        schedules = json.loads(found.stdout)["schedules"]["found"]
         return canary_pages(path.read_bytes()), schedules
     finally:
         path.unlink(missing_ok=True)
