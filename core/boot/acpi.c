@@ -150,7 +150,7 @@ bool acpi_sleep_off(const uint8_t *fadt, uint8_t type[2])
 	uint8_t *dsdt = phys_to_virt(pa);
 	unsigned int found = 0;
 
-	for (uint32_t i = HEADER_SIZE; i + 11 < read32(dsdt + HEADER_LENGTH); i++) {
+	for (uint32_t i = HEADER_SIZE; i + 11 <= read32(dsdt + HEADER_LENGTH); i++) {
 		uint8_t *p = dsdt + i;
 
 		/* PackageOp, length below 64, count; each an integer: 0, 1, or 0x0a and a byte. */
@@ -165,8 +165,10 @@ bool acpi_sleep_off(const uint8_t *fadt, uint8_t type[2])
 		found += p[5] < 64 && p[6] >= 2 ? 1 : 2;
 		p += 7;
 		for (unsigned int n = 0; n < 2; n++) {
-			p += *p == 0x0a;
-			found += p[-1] != 0x0a && *p > 1; /* no such integer: not understood */
+			if (*p == 0x0a)
+				p++;
+			else if (*p > 1)
+				found++; /* no such integer: not understood */
 			type[n] = *p++;
 		}
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sys/mman.h>
 #include "boot/acpi.h"
 #include "boot/bzimage.h"
 #include "boot/elf32.h"
@@ -623,6 +624,76 @@ static void test_rsdp(void **state)
 	assert_int_equal(rsdp_check(v2, 36), 0);
 }
 
+/* Tables below 4 GiB, where the code takes them to be at their physical addresses. */
+static uint8_t *low_page(void)
+{
+	uint8_t *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	assert_true(p != MAP_FAILED);
+	return p;
+}
+
+static void make_table(uint8_t *p, const char *signature, uint32_t length)
+{
+	uint8_t sum = 0;
+
+	memcpy(p, signature, 4);
+	memcpy(p + 4, &length, 4);
+	p[9] = 0;
+	for (uint32_t i = 0; i < length; i++)
+		sum = (uint8_t)(sum + p[i]);
+	p[9] = (uint8_t)-sum;
+}
+
+static bool sleep_off(const char *aml, size_t n, uint8_t type[2])
+{
+	uint8_t *page = low_page(), *dsdt = page + 512, sum = 0;
+	uint32_t at = (uint32_t)(uintptr_t)dsdt;
+
+	memcpy(dsdt + 36, aml, n);
+	make_table(dsdt, "DSDT", (uint32_t)(36 + n));
+	memcpy(page + 40, &at, 4);
+	make_table(page, "FACP", 276);
+	assert_int_equal(acpi_field(page, 40, 4), at);
+	assert_int_equal(acpi_field(page, 275, 1), 0);
+	assert_int_equal(acpi_field(page, 276, 1), 0);
+	assert_int_equal(acpi_field(page, 270, 8), 0);
+	bool r = acpi_sleep_off(page, type);
+
+	for (size_t i = 0; i < 36 + n; i++)
+		sum = (uint8_t)(sum + dsdt[i]);
+	assert_int_equal(sum, 0); /* whatever was renamed */
+	for (size_t i = 0; i + 5 <= 36 + n; i++)
+		assert_false(!memcmp(dsdt + i, "_S3_\x12", 5));
+	munmap(page, 4096);
+	return r;
+}
+
+static void test_sleep_off(void **state)
+{
+#define S3	 "\x08_S3_\x12\x06\x04\x01\x01\x00\x00"
+#define S5	 "\x08_S5_\x12\x07\x04\x0a\x05\x0a\x07\x00\x00"
+#define TRY(aml) sleep_off(aml, sizeof(aml) - 1, type)
+	uint8_t type[2] = {9, 9};
+
+	assert_true(TRY(S3 S5));
+	assert_int_equal(type[0], 5);
+	assert_int_equal(type[1], 7);
+	assert_true(TRY("\x08_S5_\x12\x06\x04\x00\x01\x00\x00"));
+	assert_int_equal(type[0], 0);
+	assert_int_equal(type[1], 1);
+	assert_false(TRY(S3));
+	assert_false(TRY(S5 S5));				       /* which of them? */
+	assert_false(TRY("\x08_S5_\x12\x06\x01\x00\x00\x00\x00"));     /* one value */
+	assert_false(TRY("\x08_S5_\x12\x46\x04\x00\x00\x00\x00"));     /* a long package */
+	assert_false(TRY("\x08_S5_\x12\x07\x04\x0b\x05\x00\x00\x00")); /* a word */
+	assert_false(TRY("\x08_S5_\x12\x07\x04\x00\x5c\x00\x00\x00")); /* a name */
+	assert_false(TRY("\x08_S5_\x12\x06\x04\x00\x00"));	       /* cut off */
+	assert_false(TRY("\x08_S5_\x12\x0c\x0a\x05\x05\x00\x00")); /* ten, the first no integer */
+	assert_false(TRY("\x08_S5_"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -645,6 +716,7 @@ int main(void)
 		cmocka_unit_test(test_mb2_refused),
 		cmocka_unit_test(test_mb2_mutated),
 		cmocka_unit_test(test_rsdp),
+		cmocka_unit_test(test_sleep_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
