@@ -13,6 +13,7 @@
 #define CR0_PG		 BIT64(31)
 #define CR4_PSE		 BIT64(4)
 #define CR4_PAE		 BIT64(5)
+#define CR4_MCE		 BIT64(6)
 #define CR4_OSFXSR	 BIT64(9)
 #define CR4_OSXMMEXCPT	 BIT64(10)
 #define CR4_FSGSBASE	 BIT64(16)

@@ -93,6 +93,7 @@ static struct cpu *cpu_init(unsigned id)
 	cpu->fpu_scratch = page_or_panic();
 	cpu->fpu_host = page_or_panic();
 	nested_init_cpu(cpu);
+	write_cr4(read_cr4() | CR4_MCE); /* a machine check comes to the Core, not a shutdown */
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	/* A20M# off would alias physical addresses, of the Core as well: section 15.30.1. */
 	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);

@@ -218,8 +218,15 @@ static void __attribute__((noreturn)) machine_off(void)
 {
 	panic_scrub();
 	log_warn("host: power off; scrubbed");
-	for (unsigned i = 0; i < 3; i++)
-		put(&sleep_reg[i], (uint8_t)(off_type[i] << 2 | SLEEP_ENABLE));
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t v = (uint8_t)(off_type[i] << 2 | SLEEP_ENABLE);
+		uint16_t pm1 = (uint16_t)(sleep_reg[i].at - 1);
+
+		if (i == 2 || sleep_reg[i].mmio || !sleep_reg[i].at)
+			put(&sleep_reg[i], v);
+		else /* QEMU knows no writes of its second byte alone */
+			outw(pm1, (uint16_t)((inw(pm1) & ~0x3c00) | v << 8));
+	}
 	for (;;)
 		__asm__ volatile("cli; hlt" : : : "memory");
 }

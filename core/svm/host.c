@@ -22,6 +22,7 @@ struct epoch host_epoch;
 static const unsigned host_intercepts[] = {
 	ICPT_IOIO,   ICPT_MSR,	  ICPT_CPUID, ICPT_INVD, ICPT_INVLPGA, ICPT_SHUTDOWN, ICPT_VMRUN,
 	ICPT_VMLOAD, ICPT_VMSAVE, ICPT_STGI,  ICPT_CLGI, ICPT_SKINIT,  ICPT_INIT,     ICPT_NMI,
+	ICPT_EXCEPTION + VEC_MC,
 };
 
 void host_set_gif(struct cpu *cpu, bool gif)
@@ -340,6 +341,8 @@ static void host_exit(struct cpu *cpu)
 		cpu->nmi_masked = false;
 		vmcb_no_intercept(v, ICPT_IRET);
 		break;
+	case EXIT_EXCEPTION + VEC_MC:
+		panic("machine check");
 	case EXIT_SHUTDOWN:
 	case EXIT_INVALID:
 		machine_reset("triple fault or impossible state");

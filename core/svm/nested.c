@@ -21,6 +21,7 @@
 static const unsigned core_intercepts[] = {
 	ICPT_IOIO, ICPT_MSR,  ICPT_SHUTDOWN, ICPT_VMRUN,   ICPT_VMMCALL, ICPT_VMLOAD, ICPT_VMSAVE,
 	ICPT_STGI, ICPT_CLGI, ICPT_SKINIT,   ICPT_INVLPGA, ICPT_INVD,	 ICPT_NMI,    ICPT_INIT,
+	ICPT_EXCEPTION + VEC_MC,
 };
 
 /* MSRs that a guest of the host reaches directly, if its host lets it; all are in the VMCB. */
@@ -421,6 +422,8 @@ void nested_run(struct cpu *cpu)
 		cpu_take_nmi();
 		event_requeue(g, cpu->nested.injected);
 		break;
+	case EXIT_EXCEPTION + VEC_MC:
+		panic("machine check");
 	case EXIT_IOIO:
 		guest_io(cpu);
 		break;

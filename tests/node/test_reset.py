@@ -17,7 +17,7 @@ VMM = "/usr/lib/cloister-tests/cl-vmm"
 DOOR = "/usr/lib/cloister-tests/cl-door"
 CANARY = 0x434c4f4953544552.to_bytes(8, "little")  # PATTERN of programs/guest.h
 ZONE_PAGES, GUEST_PAGES = 100, 50
-STOPS = {"memory": "768M", "extra": ("-no-shutdown",)}
+STOPS = {"memory": "512M", "extra": ("-no-shutdown",)}
 
 
 def canary_pages(dump):
@@ -149,7 +149,7 @@ def payload_disk(directory):
 @case(timeout=600)
 def test_second_boot():
     "A warm reset; then GRUB boots a system without the Core, which searches all RAM."
-    with Node(name="test", boot="grub-bios", memory="1G") as node:
+    with Node(name="second", boot="grub-bios", memory="1G") as node:
         iso = payload_disk(node.machine.run_dir)
         hold(node)
         node.freeze()
