@@ -68,31 +68,68 @@ INLINE vec divide_by_x(vec h)
 }
 
 /*
- * The key schedule (FIPS 197, section 5.2), four words at a time: w[i] = w[i-8] ^ w[i-1], where
- * for every fourth word w[i-1] goes through SubWord, and for every eighth through RotWord and a
- * round constant as well.
+ * Round key r from the two before it. The key schedule (FIPS 197, section 5.2), four words at a
+ * time: w[i] = w[i-8] ^ w[i-1], where for every fourth word w[i-1] goes through SubWord, and for
+ * every eighth through RotWord and a round constant as well.
  */
+INLINE vec round_key(vec w, vec previous, size_t r)
+{
+	vec f = _mm_aeskeygenassist_si128(previous, 0);
+
+	/* Word 2 of f is SubWord of the last word, word 3 RotWord of that. */
+	if (r % 2)
+		f = _mm_shuffle_epi32(f, _MM_SHUFFLE(2, 2, 2, 2));
+	else
+		f = v_xor(_mm_shuffle_epi32(f, _MM_SHUFFLE(3, 3, 3, 3)),
+			  _mm_set1_epi32(1 << (r / 2 - 1)));
+	w = v_xor(w, _mm_slli_si128(w, 4));
+	w = v_xor(w, _mm_slli_si128(w, 8));
+	return v_xor(w, f);
+}
+
 INLINE void expand_key(struct vector_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
 {
 	v_store(k->round[0], v_load(key));
 	v_store(k->round[1], v_load(key + 16));
-	for (size_t r = 2; r <= AES_ROUNDS; r++) {
-		vec w = v_load(k->round[r - 2]);
-		vec f = _mm_aeskeygenassist_si128(v_load(k->round[r - 1]), 0);
-
-		/* Word 2 of f is SubWord of the last word, word 3 RotWord of that. */
-		if (r % 2)
-			f = _mm_shuffle_epi32(f, _MM_SHUFFLE(2, 2, 2, 2));
-		else
-			f = v_xor(_mm_shuffle_epi32(f, _MM_SHUFFLE(3, 3, 3, 3)),
-				  _mm_set1_epi32(1 << (r / 2 - 1)));
-		w = v_xor(w, _mm_slli_si128(w, 4));
-		w = v_xor(w, _mm_slli_si128(w, 8));
-		v_store(k->round[r], v_xor(w, f));
-	}
+	for (size_t r = 2; r <= AES_ROUNDS; r++)
+		v_store(k->round[r],
+			round_key(v_load(k->round[r - 2]), v_load(k->round[r - 1]), r));
 }
 
-TARGET void vector_setup(struct page_key *page_key, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
+/*
+ * Neither the master nor its schedule is ever in memory: each round key is made when needed
+ * (tests/unit/evidence_stack.c).
+ */
+TARGET void vector_derive(uint8_t *out, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3,
+			  const uint32_t *nonce)
+{
+	vec a = _mm_set_epi64x((long long)m1, (long long)m0);
+	vec b = _mm_set_epi64x((long long)m3, (long long)m2);
+	vec x[DERIVE_BLOCKS];
+
+	UNROLL
+	for (size_t i = 0; i < DERIVE_BLOCKS; i++)
+		x[i] = v_aesenc(v_xor(_mm_set_epi32((int)nonce[2], (int)nonce[1], (int)nonce[0],
+						    (int)(DERIVE_FIRST + i)),
+				      a),
+				b);
+	UNROLL
+	for (size_t r = 2; r <= AES_ROUNDS; r++) {
+		const vec next = round_key(a, b, r);
+
+		a = b;
+		b = next;
+		UNROLL
+		for (size_t i = 0; i < DERIVE_BLOCKS; i++)
+			x[i] = r < AES_ROUNDS ? v_aesenc(x[i], b) : v_aesenclast(x[i], b);
+	}
+	v_store(out, _mm_unpacklo_epi64(x[0], x[1]));
+	v_store(out + 16, _mm_unpacklo_epi64(x[2], x[3]));
+	v_clear();
+}
+
+TARGET void vector_setup(struct page_key *page_key, const uint8_t key[PAGE_CIPHER_KEY_SIZE],
+			 size_t powers)
 {
 	struct vector_key *k = (struct vector_key *)page_key;
 	vec power, fold, h;
@@ -101,7 +138,7 @@ TARGET void vector_setup(struct page_key *page_key, const uint8_t key[PAGE_CIPHE
 	power = divide_by_x(v_bytes(encrypt_block(k, v_zero()), v_load(byte_reversal)));
 	fold = v_xor(power, v_swap(power));
 	h = power;
-	for (size_t i = GHASH_POWERS; i-- > 0;) {
+	for (size_t i = GHASH_POWERS; i-- > GHASH_POWERS - powers;) {
 		v_store(k->power[i], h);
 		v_store(k->fold[i], v_xor(h, v_swap(h)));
 		h = multiply(h, power, fold);
@@ -130,6 +167,7 @@ TARGET void vector_ghash_block(const struct vector_key *k, uint8_t y[BLOCK_BYTES
 const struct page_path page_path_aesni = {
 	.name = "aesni",
 	.needs = CPU_AESNI,
-	.setup = vector_setup,
+	.setup = path_setup,
+	.derive = vector_derive,
 	.run = run_aesni,
 };

@@ -8,7 +8,7 @@
 #include <bearssl/bearssl_hash.h>
 
 /* BearSSL leaves its unpacked key schedule and blocks on the stack below its callers. */
-#define STACK_USED 2048
+#define STACK_USED 3072
 
 __attribute__((noinline)) static void wipe_stack(void)
 {
@@ -27,6 +27,28 @@ static void setup_scalar(struct page_key *page_key, const uint8_t key[PAGE_CIPHE
 	br_aes_ct64_ctr_init(&k->aes, key, PAGE_CIPHER_KEY_SIZE);
 	__builtin_memset(k->h, 0, sizeof(k->h));
 	br_aes_ct64_ctr_run(&k->aes, zero_iv, 0, k->h, sizeof(k->h));
+	wipe_stack();
+}
+
+static void derive_scalar(uint8_t *out, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3,
+			  const uint32_t *nonce)
+{
+	struct {
+		uint64_t master[4];
+		br_aes_ct64_cbcenc_keys aes;
+		uint32_t block[4], iv[4];
+	} s = {.master = {m0, m1, m2, m3}};
+
+	br_aes_ct64_cbcenc_init(&s.aes, s.master, sizeof(s.master));
+	for (uint32_t i = 0; i < DERIVE_BLOCKS; i++) {
+		s.block[0] = DERIVE_FIRST + i;
+		__builtin_memcpy(s.block + 1, nonce, NONCE_BYTES);
+		__builtin_memset(s.iv, 0, sizeof(s.iv));
+		br_aes_ct64_cbcenc_run(&s.aes, s.iv, s.block, sizeof(s.block));
+		__builtin_memcpy(out + i * BLOCK_BYTES / 2, s.block, BLOCK_BYTES / 2);
+	}
+	__builtin_memset(&s, 0, sizeof(s));
+	__asm__ volatile("" ::"r"(&s) : "memory");
 	wipe_stack();
 }
 
@@ -51,5 +73,6 @@ static void run_scalar(const struct page_key *page_key, const uint8_t j0[BLOCK_B
 const struct page_path page_path_scalar = {
 	.name = "scalar",
 	.setup = setup_scalar,
+	.derive = derive_scalar,
 	.run = run_scalar,
 };

@@ -40,6 +40,7 @@ INLINE void v_clear(void)
 const struct page_path page_path_vaes256 = {
 	.name = "vaes256",
 	.needs = CPU_AESNI | CPU_VAES,
-	.setup = vector_setup,
+	.setup = path_setup,
+	.derive = vector_derive,
 	.run = run_vaes256,
 };

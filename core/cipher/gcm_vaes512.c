@@ -51,6 +51,7 @@ INLINE void v_clear(void)
 const struct page_path page_path_vaes512 = {
 	.name = "vaes512",
 	.needs = CPU_AESNI | CPU_VAES | CPU_AVX512,
-	.setup = vector_setup,
+	.setup = path_setup,
+	.derive = vector_derive,
 	.run = run_vaes512,
 };

@@ -147,6 +147,12 @@ INLINE vec group_run(const struct vector_key *k, uint8_t *p, vec *counter, bool 
 	return hash ? sum_reduce(&s) : y;
 }
 
+/* Makes no power of H that this width does not use: a key lives for a few pages only. */
+static void path_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
+{
+	vector_setup(k, key, VECS * LANES + 1);
+}
+
 TARGET static void PATH_RUN(const struct page_key *page_key, const uint8_t j0[BLOCK_BYTES],
 			    uint8_t *page, uint8_t tag[BLOCK_BYTES], bool seal)
 {

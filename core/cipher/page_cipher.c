@@ -115,6 +115,11 @@ void page_key_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE])
 	path->setup(k, key);
 }
 
+void key_derive(uint8_t *to, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3, const uint32_t *n)
+{
+	path->derive(to, m0, m1, m2, m3, n);
+}
+
 static void store_be(uint8_t *p, uint64_t value, unsigned bytes)
 {
 	while (bytes--) {

@@ -40,6 +40,14 @@ const char *page_cipher_name(void);
  */
 bool page_cipher_select(const char *name);
 
+/*
+ * Derive a key from a master and a nonce, as AES-256-GCM-SIV does (RFC 8452, section 4): from each
+ * of four blocks counter ‖ nonce, encrypted under the master, the first half. The master comes in
+ * registers and, with AES-NI, stays there: neither it nor its key schedule is written to memory.
+ * to: PAGE_CIPHER_KEY_SIZE bytes; n: the nonce, 96 bits.
+ */
+void key_derive(uint8_t *to, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3, const uint32_t *n);
+
 void page_key_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE]);
 void page_key_wipe(struct page_key *k);
 

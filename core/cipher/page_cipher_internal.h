@@ -21,6 +21,10 @@
  */
 #define GHASH_POWERS 36u
 
+/* RFC 8452, section 4: the encryption key comes from counters 2 to 5. */
+#define DERIVE_FIRST  2u
+#define DERIVE_BLOCKS 4u
+
 struct scalar_key {
 	br_aes_ct64_ctr_keys aes;
 	uint8_t h[BLOCK_BYTES]; /* the hash subkey E(K, 0) */
@@ -44,6 +48,9 @@ struct page_path {
 	const char *name;
 	unsigned needs; /* CPU_* bits */
 	void (*setup)(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE]);
+	/* key_derive() */
+	void (*derive)(uint8_t *out, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3,
+		       const uint32_t *nonce);
 	/* Seals or opens, and writes the tag that belongs to the ciphertext. j0: nonce ‖ 1. */
 	void (*run)(const struct page_key *k, const uint8_t j0[BLOCK_BYTES], uint8_t *page,
 		    uint8_t tag[BLOCK_BYTES], bool seal);
@@ -56,8 +63,10 @@ struct page_path {
 extern const struct page_path page_path_scalar, page_path_aesni, page_path_vaes256,
 	page_path_vaes512;
 
-/* The same for all vector paths. */
-void vector_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE]);
+/* The same for all vector paths, but for the number of powers of H that they use. */
+void vector_setup(struct page_key *k, const uint8_t key[PAGE_CIPHER_KEY_SIZE], size_t powers);
+void vector_derive(uint8_t *out, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3,
+		   const uint32_t *nonce);
 /* block = E(K, block) */
 void vector_encrypt_block(const struct vector_key *k, uint8_t block[BLOCK_BYTES]);
 /* y = (y ^ block) * H, one step of GHASH; y and block as in memory. */

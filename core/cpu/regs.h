@@ -11,6 +11,7 @@
 #define CR0_NE		 BIT64(5)
 #define CR0_WP		 BIT64(16)
 #define CR0_PG		 BIT64(31)
+#define CR4_DE		 BIT64(3)
 #define CR4_PSE		 BIT64(4)
 #define CR4_PAE		 BIT64(5)
 #define CR4_MCE		 BIT64(6)

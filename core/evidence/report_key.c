@@ -5,17 +5,19 @@
 #include <bearssl.h>
 
 #include <cloister/call.h>
-#include "evidence/entropy.h"
+#include "cpu/master_key.h"
 #include "lib/string.h"
 
-#define SECRET_SIZE 32u
+#define SECRET_SIZE DERIVED_KEY_SIZE
 #define POINT_SIZE  65u /* 0x04 ‖ x ‖ y (SEC 1, 2.3.3) */
-/* A draw is out of range once in 2^32. */
+/* By the arithmetic, which leaves the secret and the nonce there (tests/unit/evidence_stack.c). */
+#define STACK_USED 3584u
+/* A candidate is out of range once in 2^32. */
 #define DRAWS 8u
 
 static struct {
 	bool ready;
-	uint8_t secret[SECRET_SIZE];
+	uint64_t number; /* which candidate the secret is */
 	uint8_t point[POINT_SIZE];
 } key;
 
@@ -36,19 +38,20 @@ static bool in_range(const uint8_t d[SECRET_SIZE])
 int report_key_init(void)
 {
 	static const uint8_t test_hash[REPORT_KEY_HASH_SIZE] = "pairwise consistency";
-	uint8_t sig[REPORT_KEY_SIG_SIZE];
+	uint8_t sig[REPORT_KEY_SIG_SIZE], secret[SECRET_SIZE];
 
 	/* Testing candidates (FIPS 186-5, A.2.2): no bias. */
 	report_key_wipe();
-	for (unsigned int i = 0; !key.ready; i++) {
-		if (i == DRAWS)
-			return -CL_EIO;
-		entropy_bytes(key.secret, SECRET_SIZE);
-		key.ready = in_range(key.secret);
+	for (unsigned int i = 0; i < DRAWS && !key.ready; i++) {
+		key.number = i;
+		master_key_derive(secret, KEY_REPORT, i);
+		key.ready = in_range(secret);
 	}
-	if (br_ec_p256_m31.mulgen(key.point, key.secret, SECRET_SIZE, BR_EC_secp256r1) !=
-		    POINT_SIZE ||
-	    report_key_sign(sig, test_hash) != 0) {
+	size_t size = br_ec_p256_m31.mulgen(key.point, secret, SECRET_SIZE, BR_EC_secp256r1);
+
+	secure_zero(secret, sizeof(secret));
+	stack_wipe(STACK_USED);
+	if (size != POINT_SIZE || report_key_sign(sig, test_hash) != 0) {
 		report_key_wipe();
 		return -CL_EIO;
 	}
@@ -62,9 +65,10 @@ const uint8_t *report_key_public(void)
 
 int report_key_sign(uint8_t sig[REPORT_KEY_SIG_SIZE], const uint8_t hash[REPORT_KEY_HASH_SIZE])
 {
+	uint8_t secret[SECRET_SIZE];
 	br_ec_private_key sk = {
 		.curve = BR_EC_secp256r1,
-		.x = key.secret,
+		.x = secret,
 		.xlen = SECRET_SIZE,
 	};
 	br_ec_public_key pk = {
@@ -80,8 +84,12 @@ int report_key_sign(uint8_t sig[REPORT_KEY_SIG_SIZE], const uint8_t hash[REPORT_
 	 * right signature of the same hash give the key away. So a signature that a bit flip in
 	 * RAM may have spoilt never leaves.
 	 */
-	if (br_ecdsa_i31_sign_raw(&br_ec_p256_m31, &br_sha256_vtable, hash, &sk, sig) !=
-		    REPORT_KEY_SIG_SIZE ||
+	master_key_derive(secret, KEY_REPORT, key.number);
+	size_t size = br_ecdsa_i31_sign_raw(&br_ec_p256_m31, &br_sha256_vtable, hash, &sk, sig);
+
+	secure_zero(secret, sizeof(secret));
+	stack_wipe(STACK_USED);
+	if (size != REPORT_KEY_SIG_SIZE ||
 	    br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, hash, REPORT_KEY_HASH_SIZE, &pk, sig,
 				  REPORT_KEY_SIG_SIZE) != 1) {
 		secure_zero(sig, REPORT_KEY_SIG_SIZE);

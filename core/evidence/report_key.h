@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Core's report key: P-256, made at each boot, never outside Core memory.
+ * The Core's report key: P-256, another one at each boot. The secret half is nowhere: it is derived
+ * from the master key for each signature, and wiped with the stack that the arithmetic has used.
  *
  * Uses vector registers (BearSSL): call between fpu_begin and fpu_end. Stack use of each call is
  * below 4 KiB. Arithmetic is constant-time (br_ec_p256_m31, the fastest such in BearSSL 0.6).
@@ -15,7 +16,7 @@
 #define REPORT_KEY_HASH_SIZE   32u /* SHA-256 */
 #define REPORT_KEY_SIG_SIZE    64u /* r ‖ s, big-endian */
 
-/* Make the key; entropy_init comes first. 0 or -CL_EIO if the key fails its own test. */
+/* Make the key; master_key_init comes first. 0 or -CL_EIO if the key fails its own test. */
 int report_key_init(void);
 
 /* The public half; all zero before init and after wipe. */

@@ -22,4 +22,18 @@ static inline void secure_zero(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
+/*
+ * Zero so many bytes, a multiple of 8, below the caller's frame: what calls have left there.
+ * Nothing alive is there: the Core has no red zone, and its exceptions have stacks of their own.
+ */
+__attribute__((always_inline)) static inline void stack_wipe(size_t bytes)
+{
+	size_t words = bytes / 8;
+
+	__asm__ volatile("mov %%rsp, %%rdi\n\tsub %1, %%rdi\n\trep stosq"
+			 : "+c"(words)
+			 : "r"(bytes), "a"(0ul)
+			 : "rdi", "memory", "cc");
+}
+
 #endif

@@ -5,6 +5,7 @@
 #include "cipher/page_cipher.h"
 #include "cpu/clock.h"
 #include "cpu/features.h"
+#include "cpu/master_key.h"
 #include "cpu/msr.h"
 #include "evidence/entropy.h"
 #include "evidence/report_key.h"
@@ -24,6 +25,9 @@
 #include "zone/window.h"
 #include "trace/trace.h"
 
+/* By the random generator and the report key's first test. */
+#define BOOT_STACK_USED 6144u
+
 uint64_t refused_total;
 struct core_memory core_memory;
 
@@ -41,9 +45,12 @@ static void scrub(void)
 {
 	smp_stop_others();
 	zones_scrub();
-	for (unsigned i = 0; i < nr_cpus; i++)
+	for (unsigned i = 0; i < nr_cpus; i++) {
 		secure_zero(cpus[i]->fpu_scratch, PAGE_SIZE);
+		page_key_wipe(&cpus[i]->page_key);
+	}
 	report_key_wipe();
+	master_key_wipe();
 	entropy_wipe();
 	/* A reset drops what stands in caches only, and the old contents would come back. */
 	__asm__ volatile("wbinvd" : : : "memory");
@@ -107,11 +114,15 @@ static void keys_init(void)
 	fpu_begin();
 	int r = entropy_init();
 
-	if (!r)
-		r = report_key_init();
-	if (!r)
+	if (!r) {
 		page_cipher_init();
+		master_key_init();
+		r = report_key_init();
+	}
+	/* The master was the only thing to draw. */
+	entropy_wipe();
 	fpu_end();
+	stack_wipe(BOOT_STACK_USED);
 	if (r)
 		panic("no random numbers or no report key (error %d)", r);
 	const uint8_t *k = report_key_public();
@@ -179,6 +190,7 @@ void cpu_main(unsigned id)
 	struct cpu *cpu = cpu_init(id);
 
 	fpu_init();
+	master_key_join();
 	host_init_cpu(cpu);
 	smp_add(cpu);
 	ap_started();
@@ -206,6 +218,7 @@ void core_main(struct boot_info *bi)
 	host_init_cpu(cpu);
 	core_lock();
 	ap_start_all(bi);
+	master_key_close();
 	host_boot(cpu, &bi->host);
 	log_info("pool: %lu of %lu pages free; entering the host", pool_free_pages(), pool_pages());
 	loop(cpu);

@@ -96,11 +96,13 @@ void host_init_cpu(struct cpu *cpu)
 
 	for (unsigned i = 0; i < sizeof(host_intercepts) / sizeof(host_intercepts[0]); i++)
 		vmcb_intercept(v, host_intercepts[i]);
+	v->control.intercept[1] = DEBUGREG_INTERCEPTS;
 	v->control.iopm_pa = host_iopm;
 	v->control.msrpm_pa = host_msrpm;
 	v->control.asid = 1;
 	v->control.nested_ctl = NESTED_NP_ENABLE;
 	v->control.ncr3 = frame_host_root();
+	cpu->debug.dr7 = DR7_INIT;
 	cpu->run = RUN_WAIT;
 }
 
@@ -306,6 +308,7 @@ static void host_exit(struct cpu *cpu)
 {
 	struct vmcb *v = cpu->host_vmcb;
 	uint32_t code = (uint32_t)v->control.exit_code;
+	struct space space;
 
 	switch (code) {
 	case EXIT_NPF:
@@ -326,6 +329,10 @@ static void host_exit(struct cpu *cpu)
 		break;
 	case EXIT_MSR:
 		host_msr(cpu);
+		break;
+	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
+		space_host(&space, &v->save);
+		debugreg_exit(&cpu->debug, v, cpu->gpr, &space);
 		break;
 	case EXIT_INVD:
 		/* Discarding caches would undo writes of the Core: write them back instead. */

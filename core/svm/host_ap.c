@@ -63,6 +63,7 @@ static void start(struct cpu *cpu)
 	s->efer = EFER_SVME;
 	s->dr6 = DR6_INIT;
 	s->dr7 = DR7_INIT;
+	cpu->debug = (struct debug_regs){.dr7 = DR7_INIT};
 	s->rflags = RFLAGS_ONE;
 	s->g_pat = pat;
 	memset(cpu->gpr, 0, sizeof(cpu->gpr));

@@ -112,6 +112,7 @@ static void build(struct cpu *cpu)
 		vmcb_intercept(g, core_intercepts[i]);
 	if (cpu->nested.opened)
 		close_maps(cpu);
+	g->control.intercept[1] |= DEBUGREG_INTERCEPTS;
 	merge_msrpm(cpu->guest_msrpm, h);
 	g->control.iopm_pa = virt_to_phys(cpu->guest_iopm);
 	g->control.msrpm_pa = virt_to_phys(cpu->guest_msrpm);
@@ -127,6 +128,8 @@ static void build(struct cpu *cpu)
 	/* NRIPS: a software interrupt returns to the next RIP. The CPU may know only RIP. */
 	if (event_is_soft(h->control.event_inj) && h->control.next_rip)
 		g->save.rip = h->control.next_rip;
+	cpu->debug.dr7 = h->save.dr7;
+	g->save.dr7 = DR7_INIT;
 	vmcb_copy_vmload_state(&g->save, &cpu->host_vmcb->save);
 	if (!(h->control.nested_ctl & NESTED_NP_ENABLE))
 		g->save.g_pat = cpu->host_vmcb->save.g_pat;
@@ -146,12 +149,10 @@ bool nested_host_if(const struct cpu *cpu)
 
 void nested_to_host(struct cpu *cpu)
 {
-	struct vmcb *v = cpu->host_vmcb;
-
 	cpu->run = RUN_HOST;
 	cpu->vcpu = NULL;
 	host_skip_svm(cpu); /* the exit code there is VMRUN's still */
-	v->save.dr7 = DR7_INIT;
+	cpu->debug.dr7 = DR7_INIT;
 	host_set_gif(cpu, false);
 }
 
@@ -235,6 +236,7 @@ static void reflect(struct cpu *cpu)
 	if (event_is_soft(h->control.event_inj) && (cpu->nested.injected & EVENT_VALID) &&
 	    event_is_soft(to->control.exit_int_info) && g->save.rip == h->control.next_rip)
 		to->save.rip = h->save.rip;
+	to->save.dr7 = cpu->debug.dr7;
 	vmcb_copy_vmload_state(&cpu->host_vmcb->save, &g->save);
 	cpu->host_vmcb->save.cr2 = g->save.cr2; /* #VMEXIT brings no old one back */
 	if (code < CL_EXIT_CODES || code == EXIT_NPF)
@@ -316,6 +318,18 @@ static bool guest_msr(struct cpu *cpu, uint32_t msr, unsigned write)
 		return false;
 	open_bits(cpu, cpu->guest_msrpm, (unsigned)bit + write, 1);
 	return true;
+}
+
+static void guest_debugreg(struct cpu *cpu, uint32_t code)
+{
+	struct vmcb *g = cpu->guest_vmcb, *h = cpu->nested.vmcb12;
+	struct space space;
+
+	space_guest(&space, &g->save, &h->control.ncr3);
+	if (vmcb_intercepts(h, code)) /* of a DR's access the bit has the exit code's number */
+		reflect(cpu);
+	else
+		debugreg_exit(&cpu->debug, g, cpu->gpr, &space);
 }
 
 static void guest_vmmcall(struct cpu *cpu)
@@ -426,6 +440,9 @@ void nested_run(struct cpu *cpu)
 		panic("machine check");
 	case EXIT_IOIO:
 		guest_io(cpu);
+		break;
+	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
+		guest_debugreg(cpu, code);
 		break;
 	case EXIT_VMMCALL:
 		guest_vmmcall(cpu);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/desc.h"
+#include "cpu/master_key.h"
 #include "lib/log.h"
 #include "svm/apic.h"
 #include "svm/smp.h"
@@ -14,6 +15,7 @@ static bool stopping;
 
 static void halt(void)
 {
+	master_key_wipe();
 	for (;;)
 		__asm__ volatile("clgi\n\tcli\n\thlt");
 }

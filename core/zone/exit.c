@@ -293,17 +293,10 @@ static void cr3_write(struct zone_vcpu *vcpu)
 
 static void debug_registers(struct zone_vcpu *vcpu)
 {
-	/* From now on they are switched with the rest. */
-	vcpu->vmcb->control.intercept[1] = 0;
-	uint64_t live[4];
+	struct space space;
 
-	__asm__ volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
-			 : "=r"(live[0]), "=r"(live[1]), "=r"(live[2]), "=r"(live[3]));
-	__asm__ volatile("mov %0, %%dr0\n\tmov %0, %%dr1\n\tmov %0, %%dr2\n\tmov %0, %%dr3"
-			 :
-			 : "r"(0ull));
-	memcpy(vcpu->dr, live, sizeof(live)); /* the host's, while the zone runs */
-	vcpu->dr_used = true;
+	vcpu_space(vcpu, &space);
+	debugreg_exit(&vcpu->debug, vcpu->vmcb, vcpu->gpr, &space);
 }
 
 /*

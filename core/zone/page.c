@@ -2,7 +2,6 @@
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
-#include "svm/fpu.h"
 #include "svm/frame.h"
 #include "svm/smp.h"
 #include "svm/walk.h"
@@ -140,10 +139,10 @@ static int decrypt(struct zone *z, uint64_t index, struct page_rec *rec, uint64_
 {
 	int r;
 
-	fpu_begin();
+	zone_key_begin(z);
 	r = page_open(z->key, gpn_of(z, index), rec->version, phys_to_virt(pfn << PAGE_SHIFT),
 		      rec->tag);
-	fpu_end();
+	zone_key_end(z);
 	return r;
 }
 
@@ -308,9 +307,9 @@ bool page_surrender_frame(uint64_t pfn)
 	if (state == FRAME_OPEN) {
 		page_unmap(z, (uint64_t)index);
 		smp_shoot(&z->epoch);
-		fpu_begin();
+		zone_key_begin(z);
 		page_seal_unmapped(z, (uint64_t)index);
-		fpu_end();
+		zone_key_end(z);
 	}
 	rec->state = PAGE_SURRENDERED;
 	z->stats.sealed_pages--;

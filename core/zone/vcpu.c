@@ -83,7 +83,8 @@ int vcpu_init(struct zone_vcpu *vcpu)
 		return -CL_ENOMEM;
 	for (unsigned i = 0; i < sizeof(zone_intercepts) / sizeof(zone_intercepts[0]); i++)
 		vmcb_intercept(v, zone_intercepts[i]);
-	v->control.intercept[1] = 0xffffffff; /* debug registers, until the zone uses them */
+	v->control.intercept[1] = DEBUGREG_INTERCEPTS;
+	vcpu->debug.dr7 = DR7_INIT;
 	v->control.iopm_pa = virt_to_phys(zone_iopm);
 	v->control.msrpm_pa = virt_to_phys(zone_msrpm);
 	v->control.asid = HOST_ASIDS + 1;
@@ -93,18 +94,6 @@ int vcpu_init(struct zone_vcpu *vcpu)
 	vcpu->xcr0 = 1; /* as after reset */
 	epoch_advance(&vcpu->zone->epoch);
 	return 0;
-}
-
-static void swap_debug_registers(struct zone_vcpu *vcpu)
-{
-	uint64_t live[4];
-
-	__asm__ volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
-			 : "=r"(live[0]), "=r"(live[1]), "=r"(live[2]), "=r"(live[3]));
-	__asm__ volatile("mov %0, %%dr0\n\tmov %1, %%dr1\n\tmov %2, %%dr2\n\tmov %3, %%dr3"
-			 :
-			 : "r"(vcpu->dr[0]), "r"(vcpu->dr[1]), "r"(vcpu->dr[2]), "r"(vcpu->dr[3]));
-	memcpy(vcpu->dr, live, sizeof(live));
 }
 
 static void swap_tsc_aux(struct zone_vcpu *vcpu)
@@ -124,8 +113,6 @@ static void load_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 	fpu_store(cpu->fpu_host, &cpu->xcr0_host);
 	fpu_load(vcpu->fpu, vcpu->xcr0);
 	swap_tsc_aux(vcpu);
-	if (vcpu->dr_used)
-		swap_debug_registers(vcpu);
 	vcpu->on = cpu;
 	cpu->vcpu = vcpu;
 	cpu->run = RUN_ZONE;
@@ -136,8 +123,6 @@ static void store_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 	fpu_store(vcpu->fpu, &vcpu->xcr0);
 	fpu_load(cpu->fpu_host, cpu->xcr0_host);
 	swap_tsc_aux(vcpu);
-	if (vcpu->dr_used)
-		swap_debug_registers(vcpu);
 	vcpu->on = NULL;
 }
 

@@ -2,7 +2,6 @@
 #include "cpu/clock.h"
 #include "cpu/msr.h"
 #include "lib/log.h"
-#include "svm/fpu.h"
 #include "svm/smp.h"
 #include "zone/page.h"
 #include "zone/window.h"
@@ -34,10 +33,10 @@ void window_remove(struct zone *z, struct page_rec *rec)
 static void seal_batch(struct zone *z, const uint32_t *victims, unsigned n)
 {
 	smp_shoot(&z->epoch);
-	fpu_begin();
+	zone_key_begin(z);
 	for (unsigned i = 0; i < n; i++)
 		page_seal_unmapped(z, victims[i]);
-	fpu_end();
+	zone_key_end(z);
 }
 
 void window_make_room(struct zone *z)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdarg.h>
+#include "cpu/master_key.h"
 #include "cpu/msr.h"
-#include "evidence/entropy.h"
-#include "evidence/kdf.h"
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/pool.h"
@@ -13,9 +12,11 @@
 #include "zone/page.h"
 #include "zone/zone.h"
 
+/* By the page cipher, for registers that it has too few of. */
+#define STACK_USED 1024u
+
 static struct zone zones[ZONES_MAX];
 static uint64_t last_instance;
-static uint8_t master[KDF_KEY_SIZE]; /* fresh at each boot, never leaves the Core */
 
 unsigned zone_cbit(void)
 {
@@ -27,9 +28,6 @@ void zones_init(void)
 {
 	if (zone_cbit() < 39)
 		panic("%u physical address bits: the C-bit needs at least 40", cpu_phys_bits());
-	fpu_begin();
-	entropy_bytes(master, sizeof(master));
-	fpu_end();
 }
 
 static struct zone *free_slot(void)
@@ -50,25 +48,36 @@ static struct zone *free_slot(void)
 struct zone *zone_new(void)
 {
 	struct zone *z = free_slot();
-	uint8_t raw[KDF_KEY_SIZE];
 
 	if (!z)
 		return NULL;
 	memset(z, 0, sizeof(*z));
 	z->slot = (unsigned)(z - zones);
 	z->desc = page_alloc();
-	z->key = page_alloc();
-	if (!z->key || !z->desc) {
-		zone_discard(z);
+	if (!z->desc)
 		return NULL;
-	}
 	z->instance = ++last_instance;
-	fpu_begin();
-	kdf_zone_key(raw, master, z->instance);
-	page_key_setup(z->key, raw);
-	fpu_end();
-	secure_zero(raw, sizeof(raw));
 	return z;
+}
+
+void zone_key_begin(struct zone *z)
+{
+	struct page_key *key = &this_cpu()->page_key;
+	uint8_t raw[DERIVED_KEY_SIZE];
+
+	fpu_begin();
+	master_key_derive(raw, KEY_PAGES, z->instance);
+	page_key_setup(key, raw);
+	secure_zero(raw, sizeof(raw));
+	z->key = key;
+}
+
+void zone_key_end(struct zone *z)
+{
+	z->key = NULL;
+	page_key_wipe(&this_cpu()->page_key);
+	stack_wipe(STACK_USED);
+	fpu_end();
 }
 
 static void release_vcpu(struct zone_vcpu *vcpu)
@@ -101,14 +110,9 @@ static void release(struct zone *z)
 	pages_free(z->recs, z->recs_pages);
 	pages_free(z->open_list, z->open_list_pages);
 	page_free(z->desc);
-	if (z->key) {
-		page_key_wipe(z->key);
-		page_free(z->key);
-	}
 	z->recs = NULL;
 	z->open_list = NULL;
 	z->desc = NULL;
-	z->key = NULL;
 	z->nr_open = 0;
 	z->stats.open_pages = z->stats.sealed_pages = 0;
 	z->stats.surrendered_pages = z->stats.shared_pages = 0;
@@ -249,8 +253,6 @@ static void scrub(struct zone *z)
 		if (rec)
 			secure_zero(phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), PAGE_SIZE);
 	}
-	if (z->key)
-		secure_zero(z->key, sizeof(*z->key));
 	for (unsigned i = 0; i < z->nr_vcpus; i++) {
 		struct zone_vcpu *vcpu = z->vcpu[i];
 
@@ -270,5 +272,4 @@ void zones_scrub(void)
 		if (zones[i].state != CL_ZONE_NONE)
 			scrub(&zones[i]);
 	}
-	secure_zero(master, sizeof(master));
 }

@@ -82,8 +82,7 @@ struct zone_vcpu {
 	uint64_t gpr[16];
 	uint8_t *fpu; /* XSAVE area while the zone does not run */
 	uint64_t xcr0, tsc_aux;
-	uint64_t dr[4];
-	bool dr_used;
+	struct debug_regs debug; /* as the zone sees them */
 
 	uint8_t startup_vector;
 	uint8_t icr_dest; /* of the interrupt command that it is about to write */
@@ -122,9 +121,9 @@ struct zone {
 	uint32_t window;   /* most OPEN pages */
 	uint32_t idle_ms;
 
-	struct page_key *key; /* in a page of its own */
-	struct npt npt;	      /* private side, addresses without the C-bit */
-	struct epoch epoch;   /* of npt and of the vCPU's shared side */
+	const struct page_key *key; /* between zone_key_begin and zone_key_end only */
+	struct npt npt;		    /* private side, addresses without the C-bit */
+	struct epoch epoch;	    /* of npt and of the vCPU's shared side */
 
 	struct page_rec **recs; /* nr_pages records, a page of them at a time */
 	size_t recs_pages;	/* pages of the array of pointers */
@@ -152,6 +151,13 @@ void zones_init(void);
 struct zone *zone_new(void);
 /* Undo zone_new after a failed launch: nothing remains. */
 void zone_discard(struct zone *z);
+
+/*
+ * Around sealing and opening pages of a zone: derive its key into a place that this CPU has for
+ * it, and wipe it again. Vector registers are the Core's in between.
+ */
+void zone_key_begin(struct zone *z);
+void zone_key_end(struct zone *z);
 
 struct zone *zone_by_slot(unsigned slot);
 struct zone *zone_by_vmcb12(uint64_t pa, unsigned *id); /* live or ended; and which vCPU */

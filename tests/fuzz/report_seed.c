@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include <cloister/call.h>
+#include "cpu/master_key.h"
 #include "evidence/entropy.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
@@ -23,7 +24,10 @@ int main(void)
 	uint8_t out[CL_REPORT_MAX];
 	int size;
 
-	if (entropy_init() || report_key_init())
+	if (entropy_init())
+		return 1;
+	master_key_init();
+	if (report_key_init())
 		return 1;
 	size = report_make(&claims, out, sizeof(out));
 	return size <= 0 || fwrite(out, (size_t)size, 1, stdout) != 1;

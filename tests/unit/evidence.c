@@ -8,19 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bearssl.h>
 #include <cbor.h>
 #include <cmocka.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/param_build.h>
 
 #include <cloister/call.h>
 #include <cloister/report.h>
+#include "cpu/master_key.h"
 #include "evidence/entropy.h"
-#include "evidence/kdf.h"
 #include "evidence/measure.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
@@ -29,65 +27,6 @@ static void unhex(uint8_t *out, const char *hex)
 {
 	for (; *hex; hex += 2)
 		sscanf(hex, "%2hhx", out++);
-}
-
-/* RFC 5869, appendix A.1: BearSSL's HKDF is the one that we think it is. */
-static void hkdf_rfc5869(void **state)
-{
-	uint8_t ikm[22], salt[13], info[10], want[42], got[42];
-	br_hkdf_context ctx;
-
-	unhex(ikm, "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b");
-	unhex(salt, "000102030405060708090a0b0c");
-	unhex(info, "f0f1f2f3f4f5f6f7f8f9");
-	unhex(want, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
-		    "34007208d5b887185865");
-	br_hkdf_init(&ctx, &br_sha256_vtable, salt, sizeof(salt));
-	br_hkdf_inject(&ctx, ikm, sizeof(ikm));
-	br_hkdf_flip(&ctx);
-	br_hkdf_produce(&ctx, info, sizeof(info), got, sizeof(got));
-	assert_memory_equal(got, want, sizeof(want));
-}
-
-/* Without salt HKDF-Extract takes a string of zeros (RFC 5869, section 2.2). */
-static void openssl_zone_key(uint8_t out[32], const uint8_t master[32], uint64_t instance)
-{
-	uint8_t info[sizeof(KDF_ZONE_LABEL) - 1 + 8], salt[32] = {0}, key[32];
-	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
-	char digest[] = "SHA256";
-	OSSL_PARAM params[5];
-
-	memcpy(key, master, sizeof(key));
-	memcpy(info, KDF_ZONE_LABEL, sizeof(KDF_ZONE_LABEL) - 1);
-	for (size_t i = 0; i < 8; i++)
-		info[sizeof(info) - 1 - i] = (uint8_t)(instance >> (8 * i));
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key, sizeof(key));
-	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt, sizeof(salt));
-	params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof(info));
-	params[4] = OSSL_PARAM_construct_end();
-	assert_int_equal(EVP_KDF_derive(ctx, out, 32, params), 1);
-	EVP_KDF_CTX_free(ctx);
-	EVP_KDF_free(kdf);
-}
-
-static void zone_keys(void **state)
-{
-	static const uint64_t instances[] = {0, 1, 2, 256, 0x0102030405060708, UINT64_MAX};
-	uint8_t master[32], keys[6][32], want[32];
-
-	entropy_bytes(master, sizeof(master));
-	for (size_t i = 0; i < 6; i++) {
-		kdf_zone_key(keys[i], master, instances[i]);
-		openssl_zone_key(want, master, instances[i]);
-		assert_memory_equal(keys[i], want, sizeof(want));
-		for (size_t j = 0; j < i; j++)
-			assert_memory_not_equal(keys[i], keys[j], sizeof(want));
-	}
-	master[31] ^= 1;
-	kdf_zone_key(want, master, 1);
-	assert_memory_not_equal(keys[1], want, sizeof(want));
 }
 
 static void expect_digest(const char *text, const char *hex)
@@ -194,11 +133,14 @@ static void key_signs(void **state)
 	}
 }
 
-static void key_is_new_each_time(void **state)
+static void key_hangs_on_the_master(void **state)
 {
 	uint8_t old[64];
 
 	memcpy(old, report_key_public(), sizeof(old));
+	assert_int_equal(report_key_init(), 0);
+	assert_memory_equal(old, report_key_public(), sizeof(old));
+	master_key_init();
 	assert_int_equal(report_key_init(), 0);
 	assert_memory_not_equal(old, report_key_public(), sizeof(old));
 }
@@ -369,15 +311,17 @@ static void report_refuses_false_claims(void **state)
 
 static int boot(void **state)
 {
-	return entropy_init() || report_key_init();
+	if (entropy_init())
+		return -1;
+	master_key_init();
+	return report_key_init();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hkdf_rfc5869),	     cmocka_unit_test(zone_keys),
 		cmocka_unit_test(measure_fips180),   cmocka_unit_test(measure_in_pieces),
-		cmocka_unit_test(key_signs),	     cmocka_unit_test(key_is_new_each_time),
+		cmocka_unit_test(key_signs),	     cmocka_unit_test(key_hangs_on_the_master),
 		cmocka_unit_test(no_key_no_report),  cmocka_unit_test(report_as_specified),
 		cmocka_unit_test(report_needs_room), cmocka_unit_test(report_refuses_false_claims),
 	};

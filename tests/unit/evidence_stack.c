@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much stack the Core's evidence code uses, BearSSL included: the headers' promises.
+// How much stack the Core's evidence code uses, BearSSL included: the headers' promises. And what
+// of the keys is left there afterwards: nothing.
 //
 // Each call runs on a painted stack of its own; what it has overwritten is its depth.
 #include <setjmp.h>
@@ -9,11 +10,13 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include <bearssl.h>
 #include <cmocka.h>
 
 #include <cloister/call.h>
+#include "cipher/page_cipher.h"
+#include "cpu/master_key.h"
 #include "evidence/entropy.h"
-#include "evidence/kdf.h"
 #include "evidence/measure.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
@@ -55,9 +58,9 @@ static void call_bytes(void)
 	result = 0;
 }
 
-static void call_kdf(void)
+static void call_derive(void)
 {
-	kdf_zone_key(buf, zero, 1);
+	master_key_derive(buf, KEY_PAGES, 1);
 	result = 0;
 }
 
@@ -101,17 +104,91 @@ static void stack_depths(void **state)
 {
 	within("entropy_init", call_init, 3072);
 	within("entropy_bytes", call_bytes, 3072);
-	within("kdf_zone_key", call_kdf, 3072);
+	master_key_init();
+	within("master_key_derive", call_derive, 3072);
 	within("measure_*", call_measure, 3072);
 	within("report_key_init", call_key_init, 4096);
 	within("report_key_sign", call_sign, 4096);
 	within("report_make", call_report, 6144);
 }
 
+/* Is any part of this, 8 bytes and up, left on the stack that a call has used? */
+static bool left(const uint8_t *secret, size_t size)
+{
+	for (size_t i = 0; i + 8 <= size; i++)
+		if (memmem(stack, sizeof(stack), secret + i, 8))
+			return true;
+	return false;
+}
+
+static const uint64_t m[4] = {0x1111aaaa2222bbbb, 0x3333cccc4444dddd, 0x5555eeee66660f0f,
+			      0x7777a5a5888800ff};
+static const uint32_t nonce[3] = {1, 2, 3};
+
+static void call_key_derive(void)
+{
+	key_derive(buf, m[0], m[1], m[2], m[3], nonce);
+	result = 0;
+}
+
+/* Neither the master nor, for the first round keys tell all others, its schedule. */
+static void master_stays_in_registers(void **state)
+{
+	static const char *const paths[] = {"scalar", "aesni", "vaes256", "vaes512"};
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (!page_cipher_select(paths[i]))
+			continue;
+		depth_of(call_key_derive);
+		assert_int_equal(result, 0);
+		assert_false(left((const uint8_t *)m, sizeof(m)));
+	}
+	/* The search sees what is there. */
+	memcpy(stack + 1234, &m[1], 8);
+	assert_true(left((const uint8_t *)m, sizeof(m)));
+	page_cipher_init();
+}
+
+/* Checking a signature would write over what making it has left: the linker puts this in its place.
+ */
+static bool checked = true;
+uint32_t __real_br_ecdsa_i31_vrfy_raw(const br_ec_impl *impl, const void *hash, size_t hash_size,
+				      const br_ec_public_key *key, const void *sig, size_t size);
+uint32_t __wrap_br_ecdsa_i31_vrfy_raw(const br_ec_impl *impl, const void *hash, size_t hash_size,
+				      const br_ec_public_key *key, const void *sig, size_t size);
+uint32_t __wrap_br_ecdsa_i31_vrfy_raw(const br_ec_impl *impl, const void *h, size_t hash_size,
+				      const br_ec_public_key *key, const void *sig, size_t size)
+{
+	return !checked || __real_br_ecdsa_i31_vrfy_raw(impl, h, hash_size, key, sig, size);
+}
+
+/* The secret, the nonce of a signature, and all values on the way to them: zeros. */
+static void zeros_left_by(void (*call)(void))
+{
+	size_t depth, frames = 400; /* of report_key_sign and its callers, which still run then */
+
+	checked = false;
+	depth = depth_of(call);
+	checked = true;
+	assert_int_equal(result, 0);
+	assert_true(depth > 2000);
+	for (size_t i = sizeof(stack) - depth; i < sizeof(stack) - frames; i++)
+		if (stack[i] && stack[i] != PAINT)
+			fail_msg("0x%02x is left %zu bytes down", stack[i], sizeof(stack) - i);
+}
+
+static void report_key_leaves_zeros(void **state)
+{
+	zeros_left_by(call_key_init);
+	zeros_left_by(call_sign);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stack_depths),
+		cmocka_unit_test(master_stays_in_registers),
+		cmocka_unit_test(report_key_leaves_zeros),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,42 @@ static void test_fips197_schedule(void **state)
 	assert_hex(vector_key()->round[14], "fe4890d1e6188d0b046df344706c631e");
 }
 
+static void test_derive_rfc8452(void **state)
+{
+	static const uint32_t nonce[3] = {3, 0, 0};
+	uint8_t out[32];
+
+	NEED_PATH(state);
+	/* RFC 8452, appendix C.2: "Record encryption key". */
+	key_derive(out, 1, 0, 0, 0, nonce);
+	assert_hex(out, "b914f4742be9e1d7a2f84addbf96dec3");
+	assert_hex(out + 16, "456e3c6c05ecc157cdbf0700fedad222");
+}
+
+/* Each word of master and nonce has its place; equal words do not make equal keys. */
+static void test_derive_oracle(void **state)
+{
+	uint64_t m[4];
+	uint32_t nonce[3];
+	uint8_t out[32], want[64];
+	int n;
+
+	NEED_PATH(state);
+	random_fill((uint8_t *)m, sizeof(m));
+	random_fill((uint8_t *)nonce, sizeof(nonce));
+	key_derive(out, m[0], m[1], m[2], m[3], nonce);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	assert_int_equal(EVP_EncryptInit(ctx, EVP_aes_256_ecb(), (uint8_t *)m, NULL), 1);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t block[4] = {i + 2, nonce[0], nonce[1], nonce[2]};
+
+		assert_int_equal(EVP_EncryptUpdate(ctx, want + 16 * i, &n, (uint8_t *)block, 16),
+				 1);
+		assert_memory_equal(out + 8 * i, want + 16 * i, 8);
+	}
+	EVP_CIPHER_CTX_free(ctx);
+}
+
 /* GHASH over whole blocks in hexadecimal, by this path's multiplication. */
 static void ghash_hex(void **state, uint8_t y[16], const char *hex)
 {
@@ -538,6 +574,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EACH_PATH(test_fips197_cipher),
 		EACH_VECTOR_PATH(test_fips197_schedule),
+		EACH_PATH(test_derive_rfc8452),
+		EACH_PATH(test_derive_oracle),
 		EACH_PATH(test_gcm_ghash),
 		EACH_PATH(test_gcm_first_block),
 		EACH_PATH(test_oracle),

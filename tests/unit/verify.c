@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 
 #include <cloister/verify.h>
+#include "cpu/master_key.h"
 #include "evidence/entropy.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
@@ -33,7 +34,10 @@ static struct cl_verdict_result result;
 
 static int boot(void **state)
 {
-	return entropy_init() || report_key_init();
+	if (entropy_init())
+		return -1;
+	master_key_init();
+	return report_key_init();
 }
 
 static int setup(void **state)
