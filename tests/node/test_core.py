@@ -27,6 +27,8 @@ CASES = {
     "msrs": "MSRs that are not a zone's are #GP, and nothing else happens.",
     "msr_values": "SEV_STATUS says SEV, SYSCFG memory encryption, EFER no SVME.",
     "cpuid": "CPUID shows the SEV leaf and the hypervisor bit, no SVM and no host's leaves.",
+    "debugregs": "A zone's debug registers are its own, not the CPU's; no breakpoint fires.",
+    "plain_debugregs": "Nor are those of an ordinary guest.",
     "zone_calls": "A zone's calls with bad operation, size and address: an error, counted; then a "
                   "good one succeeds.",
     "exit": "CL_OP_EXIT ends the zone with its status.",

@@ -444,6 +444,72 @@ task_twice:
 	call say
 	ret
 
+// Debug registers: what is in them, what comes back of what is written, whether a breakpoint fires.
+.macro say_dr n
+	movq %dr\n, %rax
+	call say
+	shrq $32, %rax
+	call say
+.endm
+task_debugregs:
+	.irp n, 0, 1, 2, 3, 7
+	say_dr \n
+	.endr
+	movabsq $PATTERN, %rbx
+	.irp n, 0, 1, 2, 3
+	movq %rbx, %dr\n
+	rorq $8, %rbx
+	.endr
+	.irp n, 0, 1, 2, 3
+	say_dr \n
+	.endr
+	movl $1, %ebx
+	shlq $32, %rbx
+	probe movq %rbx, %dr7 // #GP: upper half
+	movl $0xffffffff, %ebx
+	movq %rbx, %dr0 // a breakpoint that cannot match
+	movq %rbx, %dr1
+	movq %rbx, %dr2
+	movq %rbx, %dr3
+	movl $0x400, %r12d
+	movq %r12, %dr7
+	movq %cr4, %rax
+	orl $8, %eax // DE
+	movq %rax, %cr4
+	probe movq %dr5, %rax // #UD
+	movq %cr4, %rax
+	andl $~8, %eax
+	movq %rax, %cr4
+	movl $0xffff0155, %r12d
+	movq %r12, %dr5 // the same as DR7
+	say_dr 7
+	movq %dr5, %r9
+	movl %r9d, %eax
+	call say
+	movl $0x400, %eax
+	movq %rax, %dr7
+	// DR0: a write of 8 bytes at TOUCH.
+	movl $TOUCH, %eax
+	movq %rax, %dr0
+	movl $0x90001, %eax
+	movq %rax, %dr7
+	probe movq $1, TOUCH
+	movl $0x400, %eax
+	movq %rax, %dr7
+	// Single-stepping.
+	pushfq
+	orl $0x100, (%rsp)
+	leaq 7f(%rip), %r14
+	movq %rsp, %r13
+	popfq
+	nop
+	movl $NO_TRAP, %eax
+7:	xorl %r14d, %r14d
+	call say
+	movq %r13, %rsp
+	addq $8, %rsp
+	ret
+
 // Spin without an exit of its own.
 task_spin:
 	movl $SAY_TICK, %eax
@@ -455,7 +521,7 @@ task_spin:
 tasks:
 	.irp name, spin, instructions, msrs, msr_values, cpuid, calls, exit, pages, versions, \
 		secrets, triple_fault, interrupts, fetch_shared, tables_shared, outside_ram, hole, \
-		convert, twice
+		convert, twice, debugregs
 	.long task_\name - tasks
 	.endr
 

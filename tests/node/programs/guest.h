@@ -36,7 +36,7 @@
 #define SECRET	  0x5ec2e7c0de5ec2e7
 #define PATTERN	  0x434c4f4953544552
 
-#define TASKS	  18
+#define TASKS	  19
 #ifndef __ASSEMBLER__
 enum task {
 	TASK_SPIN,
@@ -57,6 +57,7 @@ enum task {
 	TASK_HOLE,
 	TASK_CONVERT,
 	TASK_TWICE,
+	TASK_DEBUGREGS,
 };
 #endif
 

@@ -4,6 +4,7 @@
 #include "scenarios.h"
 #include "vm.h"
 
+#define DB 1u
 #define UD 6u
 #define GP 13u
 
@@ -113,6 +114,55 @@ void t_cpuid(void)
 	       (unsigned long long)(r[5][1] & 63));
 	expect((r[5][1] >> 6 & 63) == 1, "address bits taken");
 	end(&vm);
+}
+
+#define UPPER(v) ((uint64_t)(v) << 32)
+
+/* What is written comes back; no breakpoint fires, as the CPU's own registers hold a key. */
+static void debugregs(struct vm *vm)
+{
+	const uint64_t all = 0xffff0555;
+	uint64_t pattern = PATTERN;
+
+	for (unsigned n = 0; n < 5; n++) {
+		uint64_t value = vm_said(vm);
+		value |= UPPER(vm_said(vm));
+		expect(value == (n == 4 ? 0x400 : 0), "DR%u is 0x%llx at first", n == 4 ? 7 : n,
+		       (unsigned long long)value);
+	}
+	for (unsigned n = 0; n < 4; n++) {
+		uint64_t value = vm_said(vm);
+		value |= UPPER(vm_said(vm));
+		expect(value == pattern, "DR%u: 0x%llx read, 0x%llx written", n,
+		       (unsigned long long)value, (unsigned long long)pattern);
+		pattern = pattern >> 8 | pattern << 56;
+	}
+	expect(vm_said(vm) == GP, "DR7, upper half");
+	expect(vm_said(vm) == UD, "DR5 with CR4.DE");
+	uint64_t low = vm_said(vm), high = vm_said(vm), alias = vm_said(vm);
+	expect(low == all && !high, "DR7 is 0x%llx %llx", (unsigned long long)high,
+	       (unsigned long long)low);
+	expect(alias == all, "DR5 is 0x%llx", (unsigned long long)alias);
+	expect(vm_said(vm) == NO_TRAP, "a watchpoint fires");
+	expect(vm_said(vm) == DB, "single-stepping");
+	end(vm);
+}
+
+void t_debugregs(void)
+{
+	struct vm vm;
+
+	start(&vm, TASK_DEBUGREGS);
+	debugregs(&vm);
+}
+
+void t_plain_debugregs(void)
+{
+	struct vm vm;
+
+	vm_open(&vm);
+	vm_plain(&vm, TASK_DEBUGREGS);
+	debugregs(&vm);
 }
 
 void t_zone_calls(void)

@@ -3,6 +3,7 @@
 // lines and exits with 1 if anything was not as it has to be. cl-vmm pool: the Core's free pages.
 // cl-vmm hold: a zone of 100 pages of canary and an ordinary guest of 50, until killed; a line on
 // standard input makes the zone look at its pages.
+// cl-vmm busy: a zone that seals and opens pages for as long as it is let.
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,8 @@ static const struct {
 	CASE(msrs),
 	CASE(msr_values),
 	CASE(cpuid),
+	CASE(debugregs),
+	CASE(plain_debugregs),
 	CASE(zone_calls),
 	CASE(exit),
 	CASE(triple_fault),
@@ -103,6 +106,11 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "pool")) {
 		printf("%llu\n", (unsigned long long)settled_pool());
 		return 0;
+	}
+	if (!strcmp(name, "busy")) {
+		alarm(0);
+		keep_busy();
+		return failures ? 1 : 0;
 	}
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(cases[i].name, name) != 0)

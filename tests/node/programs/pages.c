@@ -379,3 +379,13 @@ void hold(void)
 		intact(&plain);
 	}
 }
+
+void keep_busy(void)
+{
+	struct vm vm;
+
+	start_pages(&vm, 4 * PAGES, CL_WINDOW_MIN, 0);
+	printf("busy %llu\n", (unsigned long long)zone_info(&vm).instance);
+	while (!failures)
+		intact(&vm);
+}

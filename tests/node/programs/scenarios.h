@@ -17,6 +17,8 @@ void t_instructions(void);
 void t_msrs(void);
 void t_msr_values(void);
 void t_cpuid(void);
+void t_debugregs(void);
+void t_plain_debugregs(void);
 void t_zone_calls(void);
 void t_exit(void);
 void t_triple_fault(void);
@@ -28,6 +30,7 @@ void t_convert(void);
 void t_stopped_by_host(void);
 
 /* pages.c */
+void keep_busy(void);
 void t_plain_pages(void);
 void t_host_reads(void);
 void t_window(void);
