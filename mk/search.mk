@@ -1,7 +1,7 @@
 # What an attacker gets: the searcher (runs anywhere) and the programs for the host's root.
 
 SEARCH_COMMON := $(addprefix tools/search/,canary.c classes.c feed.c json.c schedule.c tally.c)
-ATTACK_BINS := $(addprefix $(BUILD)/bin/,cl-hostread cl-kcoreread cl-poke)
+ATTACK_BINS := $(addprefix $(BUILD)/bin/,cl-debugregs cl-hostread cl-kcoreread cl-poke)
 ATTACK_COMMON := $(addprefix tools/attack/,maps.c reader.c)
 SEARCH_HEADERS := $(wildcard tools/search/*.h tools/attack/*.h)
 
