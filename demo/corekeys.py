@@ -12,6 +12,7 @@ import subprocess
 PAGES, REPORT = 1, 2  # core/cpu/master_key.h
 POWERS = 9            # of H, that a path with 128-bit registers uses (core/cipher/gcm_vector.h)
 MASK = (1 << 128) - 1
+SUMS = "sums"
 
 
 def cpus(node):
@@ -27,6 +28,14 @@ def master(node):
     if len(found) != 1 or found == {bytes(32)}:
         raise ValueError("the CPUs' debug registers do not hold one master key")
     return found.pop()
+
+
+def core_memory(core_log):
+    """(address, bytes) of Core memory, from the Core's log."""
+    found = re.search(r"memory 0x([0-9a-f]+)\+0x([0-9a-f]+)", core_log)
+    if not found:
+        raise ValueError("the Core's log does not say where its memory is")
+    return int(found[1], 16), int(found[2], 16)
 
 
 def in_core(node, base, size):
@@ -47,7 +56,7 @@ def derive(master_key, purpose, number):
 
 
 def schedule(key):
-    """FIPS 197, section 5.2, for 256 bits; SubWord by way of OpenSSL's own cipher is not to be had."""
+    """FIPS 197, section 5.2, for 256 bits."""
     box = _sbox()
     words = [key[i:i + 4] for i in range(0, 32, 4)]
     rcon = 1
@@ -106,7 +115,13 @@ def zone_secrets(key):
     powers = list(ghash_powers(h))
     return {**pieces("schedule", schedule(key)), "h": h + h[::-1],
             **pieces("powers", b"".join(p for p, _ in powers)),
-            **pieces("sums", b"".join(f for _, f in powers))}
+            **pieces(SUMS, b"".join(f for _, f in powers))}
+
+
+def searchable(secrets):
+    """Those that cl-search takes: in a sum of two halves one half is as the other, which it holds
+    for no key. The sums stand between the powers and the end of the same record."""
+    return {name: secret for name, secret in secrets.items() if not name.startswith(SUMS)}
 
 
 def report_secrets(secret):

@@ -7,13 +7,16 @@ import subprocess
 from array import array
 from pathlib import Path
 
+import corekeys
 from frames import CORE, FrameTable, location
 
 
 class Memory:
     def __init__(self, node, searcher, directory):
         self.node, self.searcher, self.directory = node, searcher, Path(directory)
-        self.table_at, self.table_bytes = location(node.core_log().text())
+        log = node.core_log().text()
+        self.table_at, self.table_bytes = location(log)
+        self.core = corekeys.core_memory(log)
 
     def table(self):
         """The Core's frame table now, by itself."""
@@ -52,6 +55,7 @@ class Memory:
         try:
             self.node.freeze()
             try:
+                dump.core_at_work = corekeys.in_core(self.node, *self.core)
                 for address, size, path in dump.pieces:
                     self.node.save_memory(path, address, size)
             finally:
@@ -67,6 +71,7 @@ class Dump:
     def __init__(self, memory, ram_frames, pieces):
         self.memory, self.ram_frames, self.pieces = memory, ram_frames, pieces
         self.table = None
+        self.core_at_work = None  # was a CPU running the Core's code?
         self.bytes = sum(size for _, size, _ in pieces)
 
     def __enter__(self):

@@ -132,16 +132,19 @@ TARGET void vector_setup(struct page_key *page_key, const uint8_t key[PAGE_CIPHE
 			 size_t powers)
 {
 	struct vector_key *k = (struct vector_key *)page_key;
-	vec power, fold, h;
+	vec h;
 
 	expand_key(k, key);
-	power = divide_by_x(v_bytes(encrypt_block(k, v_zero()), v_load(byte_reversal)));
-	fold = v_xor(power, v_swap(power));
-	h = power;
-	for (size_t i = GHASH_POWERS; i-- > GHASH_POWERS - powers;) {
-		v_store(k->power[i], h);
-		v_store(k->fold[i], v_xor(h, v_swap(h)));
-		h = multiply(h, power, fold);
+	h = divide_by_x(v_bytes(encrypt_block(k, v_zero()), v_load(byte_reversal)));
+	for (size_t n = 1; n <= powers; n++) {
+		/* H^n from two powers of half its size: these do not wait for each other. */
+		const size_t half = GHASH_POWERS - n / 2, rest = GHASH_POWERS - (n - n / 2);
+
+		if (n > 1)
+			h = multiply(v_load(k->power[rest]), v_load(k->power[half]),
+				     v_load(k->fold[half]));
+		v_store(k->power[GHASH_POWERS - n], h);
+		v_store(k->fold[GHASH_POWERS - n], v_xor(h, v_swap(h)));
 	}
 	v_clear();
 }
