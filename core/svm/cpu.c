@@ -47,7 +47,7 @@ static void scrub(void)
 	zones_scrub();
 	for (unsigned i = 0; i < nr_cpus; i++) {
 		secure_zero(cpus[i]->fpu_scratch, PAGE_SIZE);
-		page_key_wipe(&cpus[i]->page_key);
+		page_key_wipe(cpus[i]->page_key);
 	}
 	report_key_wipe();
 	master_key_wipe();
@@ -99,6 +99,7 @@ static struct cpu *cpu_init(unsigned id)
 	cpu->nested.vmcb12 = page_or_panic();
 	cpu->fpu_scratch = page_or_panic();
 	cpu->fpu_host = page_or_panic();
+	cpu->page_key = page_or_panic();
 	nested_init_cpu(cpu);
 	write_cr4(read_cr4() | CR4_MCE); /* a machine check comes to the Core, not a shutdown */
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);

@@ -89,8 +89,8 @@ struct cpu {
 	uint8_t *fpu_host;    /* XSAVE area: the host's, while a zone's are live */
 	uint64_t xcr0_scratch, xcr0_host;
 	const struct zone_vcpu *last_vcpu; /* whose translations the TLB may hold */
-	struct page_key page_key; /* of a zone, between zone_key_begin and zone_key_end only */
-	struct debug_regs debug;  /* of the host and of ordinary guests, as they see them */
+	struct page_key *page_key; /* a zone's, between zone_key_begin and zone_key_end only */
+	struct debug_regs debug;   /* of the host and of ordinary guests, as they see them */
 
 	struct cl_counters counters;
 	struct cpu_desc desc;

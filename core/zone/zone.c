@@ -62,7 +62,7 @@ struct zone *zone_new(void)
 
 void zone_key_begin(struct zone *z)
 {
-	struct page_key *key = &this_cpu()->page_key;
+	struct page_key *key = this_cpu()->page_key;
 	uint8_t raw[DERIVED_KEY_SIZE];
 
 	fpu_begin();
@@ -75,7 +75,7 @@ void zone_key_begin(struct zone *z)
 void zone_key_end(struct zone *z)
 {
 	z->key = NULL;
-	page_key_wipe(&this_cpu()->page_key);
+	page_key_wipe(this_cpu()->page_key);
 	stack_wipe(STACK_USED);
 	fpu_end();
 }
