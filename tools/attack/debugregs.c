@@ -29,7 +29,7 @@
 
 #define WRITES	  100u
 #define READS_MAX 64u
-#define PAGE	  4096u
+#define PAGE	  4096ul
 #define CODE	  0x1000u
 #define PORT	  0x510u
 #define DR7_WRITE 0x90001ul /* DR0: 8 bytes, written */
