@@ -67,7 +67,7 @@ class Machine:
 
     def __init__(self, name="node", plain=False, boot="direct", memory="3G", smp=2, cpu="max,-la57",
                  forward=(), append="", core_args="", verbose=False, gdb=None, trace=None,
-                 run_dir=None, extra=(), core=None):
+                 run_dir=None, extra=(), core=None, iommu=False):
         self.plain, self.boot = plain, boot
         self.memory, self.smp, self.cpu = memory, smp, cpu
         self.forward = [(int(h), int(g)) for h, g in forward]
@@ -75,6 +75,7 @@ class Machine:
             a for a in (KERNEL_ARGS, "" if verbose else QUIET_ARGS, append) if a)
         self.core_args = core_args
         self.gdb, self.trace, self.extra = gdb, trace, list(extra)
+        self.iommu = iommu
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
         self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
         self.process = None
@@ -154,10 +155,13 @@ class Machine:
         def chardev(name):
             return f"socket,id={name},path={name}.sock,server=on,wait=off"
 
+        # Behind an IOMMU virtio devices of QEMU are only if they say so.
+        virtio = ",iommu_platform=on,disable-legacy=on,disable-modern=off" if self.iommu else ""
+
         def disk(name, path):
             return ["-drive", f"file={double_commas(path)},if=none,id={name},format=raw,"
                               "readonly=on,file.locking=off",
-                    "-device", f"virtio-blk-pci,drive={name}"]
+                    "-device", f"virtio-blk-pci,drive={name}{virtio}"]
 
         arguments = [
             "qemu-system-x86_64", "-name", "cloister-node",
@@ -168,10 +172,11 @@ class Machine:
             "-debugcon", "file:core.log",
             "-chardev", chardev("monitor"), "-mon", "chardev=monitor,mode=readline",
             "-chardev", chardev("qmp"), "-mon", "chardev=qmp,mode=control",
+            *(("-device", "amd-iommu") if self.iommu else ()),
             *disk("root", root.resolve()), *disk("payload", payload.resolve()),
             "-netdev", "user,id=net" + forwards,
-            "-device", "virtio-net-pci,netdev=net,romfile=",
-            "-device", "virtio-serial-pci", "-chardev", chardev("agent"),
+            "-device", f"virtio-net-pci,netdev=net,romfile={virtio}",
+            "-device", f"virtio-serial-pci{virtio}", "-chardev", chardev("agent"),
             "-device", "virtserialport,chardev=agent,name=cloister.agent",
             *self._boot_arguments(),
         ]

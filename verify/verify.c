@@ -188,10 +188,12 @@ static void check_core_version(struct cl_verdict_result *r, const struct cl_poli
 		    version, p->core_version_min);
 }
 
-static void check_iommu(struct cl_verdict_result *r)
+static void check_iommu(struct cl_verdict_result *r, const struct cl_policy *p)
 {
-	if (strcmp(r->report.iommu, "none") == 0)
-		add(r, "iommu", CL_CHECK_WARN,
+	if (strcmp(r->report.iommu, "amd-vi") == 0)
+		add(r, "iommu", CL_CHECK_PASS, "amd-vi: devices reach the memory of the host only");
+	else if (strcmp(r->report.iommu, "none") == 0)
+		add(r, "iommu", p->require_iommu ? CL_CHECK_FAIL : CL_CHECK_WARN,
 		    "no IOMMU: a device that does DMA can reach all memory, the Core's too");
 	else
 		add(r, "iommu", CL_CHECK_FAIL, "IOMMU: %s, which this verifier does not know",
@@ -232,7 +234,7 @@ static void check_claims(struct cl_verdict_result *r, const struct cl_policy *p)
 	check_range(r, "idle", "ms until an idle page is sealed", report->idle_ms, 0,
 		    p->idle_ms_max, false);
 	check_core_version(r, p);
-	check_iommu(r);
+	check_iommu(r, p);
 }
 
 int cl_verify_report(const uint8_t *report, size_t size, const struct cl_policy *policy,

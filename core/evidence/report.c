@@ -19,12 +19,12 @@
 #define PAYLOAD_MAX	 512u
 #define TO_BE_SIGNED_MAX (PAYLOAD_MAX + 64u)
 
-static bool version_fits(const char *version)
+static bool text_fits(const char *text)
 {
 	size_t size = 0;
 
-	for (; version[size]; size++)
-		if (size == REPORT_VERSION_MAX || version[size] <= ' ' || version[size] > '~')
+	for (; text[size]; size++)
+		if (size == REPORT_TEXT_MAX || text[size] <= ' ' || text[size] > '~')
 			return false;
 	return size > 0;
 }
@@ -63,7 +63,7 @@ static void put_claims(struct cbor_out *o, const struct report_claims *c)
 	cbor_put_int(o, CL_CLAIM_CORE_VERSION);
 	cbor_put_text(o, c->core_version);
 	cbor_put_int(o, CL_CLAIM_IOMMU);
-	cbor_put_text(o, "none"); /* this version drives none */
+	cbor_put_text(o, c->iommu);
 	cbor_put_int(o, CL_CLAIM_ROOT);
 	cbor_put_text(o, "none"); /* this version has no TPM behind its key */
 }
@@ -94,7 +94,7 @@ int report_make(const struct report_claims *c, uint8_t *out, size_t cap)
 
 	memset(out, 0, cap);
 	/* dbgstat says "disabled permanently": true of no other policy. */
-	if (c->policy & ~CL_POLICY_KNOWN || !version_fits(c->core_version))
+	if (c->policy & ~CL_POLICY_KNOWN || !text_fits(c->core_version) || !text_fits(c->iommu))
 		return -CL_EINVAL;
 
 	cbor_begin(&protected, protected_buf, sizeof(protected_buf));

@@ -9,7 +9,7 @@
 
 #include "lib/types.h"
 
-#define REPORT_VERSION_MAX 31u /* characters; struct cl_core_info has room for as many */
+#define REPORT_TEXT_MAX 31u /* characters; struct cl_core_info has room for as many */
 
 struct report_claims {
 	const uint8_t *data;   /* CL_REPORT_DATA bytes: what the caller wants bound */
@@ -21,6 +21,7 @@ struct report_claims {
 	uint32_t window_pages; /* as in force */
 	uint32_t idle_ms;
 	const char *core_version; /* NUL-terminated, printable ASCII without spaces */
+	const char *iommu;	  /* likewise: what keeps devices' DMA in bounds, or "none" */
 };
 
 /*

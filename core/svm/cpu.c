@@ -9,6 +9,7 @@
 #include "cpu/msr.h"
 #include "evidence/entropy.h"
 #include "evidence/report_key.h"
+#include "iommu/iommu.h"
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
@@ -165,6 +166,7 @@ static void loop(struct cpu *cpu)
 	for (;;) {
 		window_check_idle();
 		zones_reap();
+		iommu_poll();
 		if (cpu->init_pending)
 			host_take_init(cpu);
 		switch (cpu->run) {
@@ -213,7 +215,9 @@ void core_main(struct boot_info *bi)
 	smp_add(cpu);
 	panic_set_hook(scrub);
 	doors_init(bi->rsdp);
+	iommu_find(bi->rsdp);
 	frame_init(bi);
+	iommu_start(frame_host_root());
 	zones_init();
 	host_init();
 	host_init_cpu(cpu);

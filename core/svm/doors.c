@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/acpi.h"
+#include "iommu/iommu.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "svm/bitmap.h"
@@ -10,8 +11,6 @@
 #define PORT_KBC_COMMAND 0x64
 #define PORT_A		 0x92
 #define PORT_RESET	 0xcf9
-#define PORT_PCI_ADDR	 0xcf8
-#define PORT_PCI_DATA	 0xcfc
 #define PORTS		 0x10000u
 
 /* Offsets in the FADT: ACPI 6.5, table 5.9. */
@@ -48,9 +47,10 @@ static struct range {
 	{PORT_KBC_COMMAND, PORT_KBC_COMMAND, false},
 	{PORT_A, PORT_A, false},
 	{PORT_RESET, PORT_RESET, false},
-	{PORT_PCI_DATA, PORT_PCI_DATA + 3, false},
+	{CONFIG_ADDRESS, CONFIG_ADDRESS + 3, false},
+	{CONFIG_DATA, CONFIG_DATA + 3, false},
 };
-static unsigned nr_ranges = 12;
+static unsigned nr_ranges = 13;
 
 /*
  * Registers of Q35, the machine that QEMU makes, in PCI configuration space, bus 0, that move what
@@ -115,16 +115,16 @@ static void q35_init(const uint8_t *mcfg)
 {
 	uint64_t ecam = mcfg ? acpi_field(mcfg, 44, 8) : 0;
 
-	outl(PORT_PCI_ADDR, 0x80000000u);
-	q35 = inl(PORT_PCI_DATA) == Q35_ID;
+	outl(CONFIG_ADDRESS, 0x80000000u);
+	q35 = inl(CONFIG_DATA) == Q35_ID;
 	if (!q35)
 		return;
 	for (unsigned i = 0; ecam && i < sizeof(frozen) / sizeof(frozen[0]); i++)
 		door_page_add(ecam + ((uint64_t)frozen[i].devfn << PAGE_SHIFT), DOOR_PCI,
 			      frozen[i].devfn);
 	/* SMM's memory, which SeaBIOS leaves to whoever sets D_OPEN: clear it, and set D_LCK. */
-	outl(PORT_PCI_ADDR, 0x80000000u | (Q35_SMRAM & ~3u));
-	outb(PORT_PCI_DATA + 1, (uint8_t)((inb(PORT_PCI_DATA + 1) & ~0x40) | 0x10));
+	outl(CONFIG_ADDRESS, 0x80000000u | (Q35_SMRAM & ~3u));
+	outb(CONFIG_DATA + 1, (uint8_t)((inb(CONFIG_DATA + 1) & ~0x40) | 0x10));
 	if (sleep_reg[0].at) /* a watchdog resets without a scrub */
 		add_range(sleep_reg[0].at - 5 + ICH9_TCO, 0x20, true);
 }
@@ -172,7 +172,7 @@ static bool blocked(unsigned port, unsigned size)
 
 static enum verdict check_port(uint64_t port, uint8_t v)
 {
-	uint32_t pci;
+	uint32_t pci = config_address;
 
 	switch (port) {
 	case PORT_KBC_COMMAND:
@@ -184,10 +184,9 @@ static enum verdict check_port(uint64_t port, uint8_t v)
 		return v & 1 ? RESET : v & 2 ? PASS : REFUSE;
 	case PORT_RESET:
 		return v & 4 ? RESET : PASS;
-	case PORT_PCI_DATA ... PORT_PCI_DATA + 3:
-		pci = inl(PORT_PCI_ADDR); /* bit 31: enable; 23:16 bus */
+	case CONFIG_DATA ... CONFIG_DATA + 3: /* bit 31: enable; 23:16 bus */
 		if ((pci >> 31) && !(uint8_t)(pci >> 16) &&
-		    doors_pci_frozen((uint8_t)(pci >> 8), (pci & 0xfc) + port - PORT_PCI_DATA, 1))
+		    doors_pci_frozen((uint8_t)(pci >> 8), (pci & 0xfc) + port - CONFIG_DATA, 1))
 			return REFUSE;
 		return PASS;
 	default:
@@ -270,7 +269,7 @@ static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 {
 	enum verdict worst = PASS;
 
-	if (port == PORT_PCI_ADDR && size == 4) /* its second byte is no reset then */
+	if (port == CONFIG_ADDRESS && size == 4) /* its second byte is no reset then */
 		return true;
 	for (unsigned i = 0; i < size; i++) {
 		enum verdict one = check(false, port + i, (uint8_t)(value >> 8 * i));
@@ -282,17 +281,13 @@ static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 
 uint64_t doors_io(uint16_t port, unsigned size, bool in, uint64_t rax)
 {
-	uint64_t mask = BIT64(8 * size) - 1, value = ~0ull;
-	bool there = !blocked(port, size);
+	uint64_t mask = BIT64(8 * size) - 1;
+	uint32_t value = in ? ~0u : (uint32_t)(rax & mask);
 
-	if (in) {
-		if (there)
-			value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-		return size == 4 ? (uint32_t)value : (rax & ~mask) | (value & mask);
-	}
-	if (there && write_allowed(port, size, (uint32_t)(rax & mask)))
-		size == 1   ? outb(port, (uint8_t)rax)
-		: size == 2 ? outw(port, (uint16_t)rax)
-			    : outl(port, (uint32_t)rax);
-	return rax;
+	if (!blocked(port, size) && (in || write_allowed(port, size, value)) &&
+	    !config_io(port, size, in, &value))
+		port_io(port, size, in, &value);
+	if (!in)
+		return rax;
+	return size == 4 ? value : (rax & ~mask) | (value & mask);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cloister/call.h>
 #include "boot/boot.h"
+#include "iommu/iommu.h"
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "svm/apic.h"
@@ -15,6 +16,7 @@
 #define GPN_SHIFT    32
 #define REGION_SHIFT 21
 #define E820_RAM     1u
+#define HOST_RAM     (PTE_W | PTE_A | PTE_D | PTE_DMA)
 
 static uint64_t *frames;       /* one word a frame */
 static uint64_t nr_frames;     /* RAM ends below this frame number */
@@ -46,7 +48,7 @@ bool frame_is_host_ram(uint64_t pa)
 
 uint64_t frame_host_view(uint64_t pa)
 {
-	return frame_state(pa >> PAGE_SHIFT) == FRAME_CORE ? decoy : pa;
+	return frame_state(pa >> PAGE_SHIFT) == FRAME_CORE || iommu_hides(pa, 1) ? decoy : pa;
 }
 
 uint64_t frame_host_root(void)
@@ -61,7 +63,8 @@ bool frame_region_uniform(uint64_t pa)
 
 	if (state != FRAME_HOST && state != FRAME_DEVICE)
 		return false;
-	if (apic_in_region(pa) || door_in_region(pa))
+	if (apic_in_region(pa) || door_in_region(pa) ||
+	    iommu_hides(first << PAGE_SHIFT, NPT_SIZE(NPT_2M)))
 		return false;
 	for (unsigned i = 1; i < 512; i++) {
 		if (frame_state(first + i) != state)
@@ -73,8 +76,7 @@ bool frame_region_uniform(uint64_t pa)
 static void map_host_page(uint64_t pfn)
 {
 	/* The table page is there since the claim split it; mapping cannot fail. */
-	int r = npt_map(&host_npt, pfn << PAGE_SHIFT, pfn << PAGE_SHIFT, PTE_W | PTE_A | PTE_D,
-			NPT_4K);
+	int r = npt_map(&host_npt, pfn << PAGE_SHIFT, pfn << PAGE_SHIFT, HOST_RAM, NPT_4K);
 
 	ASSERT(!r);
 }
@@ -84,19 +86,19 @@ int frame_claim(uint64_t pfn, unsigned slot, uint32_t gpn)
 	if (frame_state(pfn) != FRAME_HOST)
 		return -CL_EPERM;
 	/* Split first, by remapping it as it is: the only step that can fail. */
-	int r = npt_map(&host_npt, pfn << PAGE_SHIFT, pfn << PAGE_SHIFT, PTE_W | PTE_A | PTE_D,
-			NPT_4K);
+	int r = npt_map(&host_npt, pfn << PAGE_SHIFT, pfn << PAGE_SHIFT, HOST_RAM, NPT_4K);
 
 	if (r)
 		return r;
 	if (frames[pfn] >> GPN_SHIFT || region_large[pfn >> (REGION_SHIFT - PAGE_SHIFT)])
 		shadow_drop_all();
 	ASSERT(!(frames[pfn] >> GPN_SHIFT));
-	*npt_leaf(&host_npt, pfn << PAGE_SHIFT, NULL) = 0;
+	*npt_leaf(&host_npt, pfn << PAGE_SHIFT, NULL) = PTE_NO_DMA;
 	frames[pfn] = word(FRAME_OPEN, slot, gpn);
 	epoch_advance(&host_epoch);
 	smp_shoot(&host_epoch);
 	ASSERT(smp_quiet(&host_epoch));
+	iommu_unmap(pfn, 1);
 	return 0;
 }
 
@@ -123,8 +125,13 @@ void frame_merge_host(void)
 	epoch_advance(&host_epoch);
 	smp_shoot(&host_epoch);
 	for (uint64_t pa = 0; pa < nr_frames << PAGE_SHIFT; pa += NPT_SIZE(NPT_2M)) {
-		if (frame_is_host_ram(pa) && frame_region_uniform(pa))
-			npt_merge(&host_npt, pa, pa, PTE_W | PTE_A | PTE_D);
+		if (!frame_is_host_ram(pa) || !frame_region_uniform(pa))
+			continue;
+		uint64_t *table = npt_merge(&host_npt, pa, pa, HOST_RAM);
+
+		if (table)
+			iommu_unmap(pa >> PAGE_SHIFT, NPT_SIZE(NPT_2M) >> PAGE_SHIFT);
+		page_free(table);
 	}
 }
 
@@ -158,14 +165,15 @@ void frame_uncount_shadow(uint64_t leaf, unsigned level)
 int frame_map_device(uint64_t gpa)
 {
 	uint64_t base = ALIGN_DOWN(gpa, NPT_SIZE(NPT_2M));
+	/* Devices reach the host's RAM and nothing else, each other neither. */
+	uint64_t flags = frame_is_host_ram(gpa) ? HOST_RAM : PTE_W | PTE_A | PTE_D | PTE_NO_DMA;
 
-	if (frame_region_uniform(gpa) &&
-	    !npt_map(&host_npt, base, base, PTE_W | PTE_A | PTE_D, NPT_2M))
+	if (frame_region_uniform(gpa) && !npt_map(&host_npt, base, base, flags, NPT_2M))
 		return 0;
 	base = ALIGN_DOWN(gpa, PAGE_SIZE);
 	/* These can be read; what is written to them goes through apic.c and ioapic.c. */
 	return npt_map(&host_npt, base, frame_host_view(base),
-		       (apic_is_page(base) || door_page(base) ? 0 : PTE_W) | PTE_A | PTE_D, NPT_4K);
+		       apic_is_page(base) || door_page(base) ? flags & ~PTE_W : flags, NPT_4K);
 }
 
 void frame_init(const struct boot_info *bi)

@@ -4,8 +4,8 @@
 #include "lib/log.h"
 #include "svm/npt.h"
 
-#define ENTRIES	    512u
-#define TABLE_FLAGS (PTE_P | PTE_W | PTE_U)
+#define ENTRIES		   512u
+#define TABLE_FLAGS(level) (PTE_P | PTE_W | PTE_U | PTE_DMA | PTE_NEXT((level)-1))
 
 static unsigned index_at(uint64_t gpa, unsigned level)
 {
@@ -46,7 +46,7 @@ static int split(struct npt *npt, uint64_t *entry)
 		return r;
 	for (unsigned i = 0; i < ENTRIES; i++)
 		table[i] = (*entry & ~PTE_PS) + i * PAGE_SIZE;
-	*entry = virt_to_phys(table) | TABLE_FLAGS;
+	*entry = virt_to_phys(table) | TABLE_FLAGS(NPT_2M);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ int npt_map(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags, unsigned
 
 			r = new_table(npt, &next);
 			if (!r)
-				*entry = virt_to_phys(next) | TABLE_FLAGS;
+				*entry = virt_to_phys(next) | TABLE_FLAGS(l);
 		} else if (*entry & PTE_PS) {
 			r = split(npt, entry);
 		}
@@ -99,7 +99,7 @@ uint64_t *npt_leaf(const struct npt *npt, uint64_t gpa, unsigned *level)
 	return NULL;
 }
 
-void npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags)
+uint64_t *npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags)
 {
 	uint64_t *table = npt->root;
 
@@ -107,16 +107,17 @@ void npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags)
 		uint64_t entry = table[index_at(gpa, l)];
 
 		if (!(entry & PTE_P) || (entry & PTE_PS))
-			return;
+			return NULL;
 		table = table_of(entry);
 	}
 	uint64_t *leaf = &table[index_at(gpa, NPT_2M)];
 
 	if (!(*leaf & PTE_P) || (*leaf & PTE_PS))
-		return;
-	page_free(table_of(*leaf));
+		return NULL;
+	table = table_of(*leaf);
 	npt->tables--;
 	*leaf = pa | flags | PTE_P | PTE_U | PTE_PS;
+	return table;
 }
 
 static void clear_entry(uint64_t *entry, unsigned level, npt_leaf_fn *gone)

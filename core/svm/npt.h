@@ -3,6 +3,9 @@
  * Nested page tables that the Core builds: four levels, 4 KiB and 2 MiB leaves (AMD APM vol. 2,
  * section 15.25). Used for the host's identity map, for the shadows of the host's own nested
  * tables, and for the private side of zones.
+ *
+ * An IOMMU walks the host's table as well (core/iommu): its entries keep what they mean to it in
+ * bits that the CPU ignores (AMD I/O Virtualization Technology, section 2.2.3).
  */
 #ifndef CORE_SVM_NPT_H
 #define CORE_SVM_NPT_H
@@ -15,8 +18,16 @@
 #define PTE_A		BIT64(5)
 #define PTE_D		BIT64(6)
 #define PTE_PS		BIT64(7)
+#define PTE_NEXT(level) ((uint64_t)(level) << 9) /* IOMMU: level of the table it points to */
+#define PTE_DMA		(BIT64(61) | BIT64(62))	 /* IOMMU: devices may read, write */
 #define PTE_NX		BIT64(63)
 #define PTE_ADDR	0x000ffffffffff000ull
+
+/*
+ * An entry that no device may use; alone, one that the CPU may not use either. Not zero, because
+ * QEMU's IOMMU reports no fault at an entry of zero.
+ */
+#define PTE_NO_DMA	PTE_NEXT(1)
 
 #define NPT_4K		1u
 #define NPT_2M		2u
@@ -43,9 +54,10 @@ uint64_t *npt_leaf(const struct npt *npt, uint64_t gpa, unsigned *level);
 
 /*
  * Put one 2 MiB leaf in place of a table of 4 KiB leaves, if there is one. The caller knows that
- * they all translate alike. Callers flush.
+ * they all translate alike. Returns the table, if any, for the caller to free after flushing: a CPU
+ * or an IOMMU may have cached the entry that pointed to it.
  */
-void npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags);
+uint64_t *npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags);
 
 /* Called for each present leaf that npt_clear removes. */
 typedef void npt_leaf_fn(uint64_t leaf, unsigned level);

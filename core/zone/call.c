@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evidence/report.h"
 #include "evidence/report_key.h"
+#include "iommu/iommu.h"
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/pool.h"
@@ -40,6 +41,8 @@ static int op_info(void)
 	arg.core.pool_pages = pool_pages();
 	arg.core.pool_free = pool_free_pages();
 	arg.core.refused = refused_total;
+	arg.core.dma_blocked = iommu_blocked;
+	format(arg.core.iommu, sizeof(arg.core.iommu), "%s", iommu_name());
 	memcpy(arg.core.key_x, key, 32);
 	memcpy(arg.core.key_y, key + 32, 32);
 	return 0;
@@ -193,7 +196,8 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 				       .vcpus = z->nr_vcpus,
 				       .window_pages = z->window,
 				       .idle_ms = z->idle_ms,
-				       .core_version = CORE_VERSION};
+				       .core_version = CORE_VERSION,
+				       .iommu = iommu_name()};
 	memset(arg.report.report, 0, sizeof(arg.report.report));
 	fpu_begin();
 	r = report_make(&claims, arg.report.report, sizeof(arg.report.report));

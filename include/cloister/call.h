@@ -69,6 +69,8 @@ struct cl_core_info {
 	uint64_t refused;  /* malformed requests from host and guests so far */
 	uint8_t key_x[32]; /* public report key, P-256, big-endian */
 	uint8_t key_y[32];
+	char iommu[16];	      /* as reports say it; NUL-terminated */
+	uint64_t dma_blocked; /* DMA of devices that the IOMMU refused, as far as it told */
 };
 
 enum cl_zone_state {

@@ -81,6 +81,7 @@ struct cl_policy {
 	uint32_t vcpus_max;	   /* 0: any */
 	uint32_t window_pages_max; /* 0: any */
 	uint32_t idle_ms_max;	   /* 0: any */
+	bool require_iommu;	   /* a node without one fails; else it is a warning */
 };
 
 /* The tiers and values of EAR. */

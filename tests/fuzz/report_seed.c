@@ -20,6 +20,7 @@ int main(void)
 		.window_pages = 1024,
 		.idle_ms = 1000,
 		.core_version = "0.1.0+g1234567",
+		.iommu = "none",
 	};
 	uint8_t out[CL_REPORT_MAX];
 	int size;

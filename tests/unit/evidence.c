@@ -149,7 +149,8 @@ static const uint8_t zero[64];
 
 static void no_key_no_report(void **state)
 {
-	struct report_claims claims = {.data = zero, .digest = zero, .core_version = "1.0.0"};
+	struct report_claims claims = {
+		.data = zero, .digest = zero, .core_version = "1.0.0", .iommu = "none"};
 	uint8_t sig[64] = {1}, out[CL_REPORT_MAX] = {1};
 
 	report_key_wipe();
@@ -175,6 +176,7 @@ static struct report_claims good(void)
 		.window_pages = 4096,
 		.idle_ms = 2000,
 		.core_version = "0.1.0+g1234567",
+		.iommu = "amd-vi",
 	};
 }
 
@@ -250,7 +252,7 @@ static void report_as_specified(void **state)
 	expect_uint(claim(map, -70006), 2000);
 	expect_uint(claim(map, -70007), 0);
 	expect_text(claim(map, -70008), "0.1.0+g1234567");
-	expect_text(claim(map, -70009), "none");
+	expect_text(claim(map, -70009), "amd-vi");
 	expect_text(claim(map, -70010), "none");
 
 	sig_structure = cbor_new_definite_array(4);
@@ -277,7 +279,7 @@ static void report_needs_room(void **state)
 
 	c.instance = c.memory_bytes = UINT64_MAX;
 	c.vcpus = c.window_pages = c.idle_ms = UINT32_MAX;
-	c.core_version = "1234567890123456789012345678901"; /* 31 */
+	c.core_version = c.iommu = "1234567890123456789012345678901"; /* 31 */
 	size = report_make(&c, out, sizeof(out));
 	assert_true(size > 0);
 	for (size_t cap = 0; cap < (size_t)size; cap += 13) {
@@ -306,6 +308,9 @@ static void report_refuses_false_claims(void **state)
 	c.core_version = "1.0.0 beta";
 	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
 	c.core_version = "12345678901234567890123456789012"; /* 32 */
+	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
+	c.core_version = "1.0.0";
+	c.iommu = "";
 	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
 }
 

@@ -86,7 +86,8 @@ static void call_sign(void)
 
 static void call_report(void)
 {
-	struct report_claims c = {.data = zero, .digest = zero, .core_version = "1.0.0"};
+	struct report_claims c = {
+		.data = zero, .digest = zero, .core_version = "1.0.0", .iommu = "none"};
 
 	result = report_make(&c, buf, sizeof(buf)) > 0 ? 0 : -1;
 }

@@ -51,6 +51,7 @@ static int setup(void **state)
 		.window_pages = 1024,
 		.idle_ms = 1000,
 		.core_version = "0.1.0+g1234567",
+		.iommu = "none",
 	};
 	int size;
 
@@ -171,6 +172,32 @@ static void core_report_is_accepted(void **state)
 	expect_status("iommu", CL_CHECK_WARN, "no IOMMU");
 }
 
+static void iommu_can_be_required(void **state)
+{
+	struct report_claims claims = {
+		.data = data,
+		.digest = digest,
+		.instance = 7,
+		.memory_bytes = 256 << 20,
+		.vcpus = 1,
+		.window_pages = 1024,
+		.core_version = "0.1.0",
+		.iommu = "amd-vi",
+	};
+	uint8_t with[CL_REPORT_MAX];
+	int size = report_make(&claims, with, sizeof(with));
+
+	assert_true(size > 0);
+	assert_int_equal(verdict_on(with, (size_t)size), CL_VERDICT_WARNING); /* root: none */
+	assert_string_equal(result.report.iommu, "amd-vi");
+	expect_status("iommu", CL_CHECK_PASS, "amd-vi");
+	policy.require_iommu = true;
+	assert_int_equal(verdict_on(with, (size_t)size), CL_VERDICT_WARNING);
+	expect_status("iommu", CL_CHECK_PASS, "amd-vi");
+	assert_int_equal(verdict_on(report, report_size), CL_VERDICT_CONTRAINDICATED);
+	expect_status("iommu", CL_CHECK_FAIL, "no IOMMU");
+}
+
 static void claims_arrive(void **state)
 {
 	verdict_on(report, report_size);
@@ -200,6 +227,7 @@ static void extreme_claims_are_accepted(void **state)
 		.window_pages = UINT32_MAX,
 		.idle_ms = UINT32_MAX,
 		.core_version = "999999999.999999999.999999999-x",
+		.iommu = "none",
 	};
 	int size = report_make(&claims, report, sizeof(report));
 
@@ -696,7 +724,7 @@ static void bad_claims_rightly_signed(void **state)
 	forge_claim(&f, -70008)->data = "banana";
 	expect_forged_failure(&f, "core-version", "this is no version");
 	forge_default(&f, data, digest);
-	forge_claim(&f, -70009)->data = "amd-vi";
+	forge_claim(&f, -70009)->data = "vt-d";
 	expect_forged_failure(&f, "iommu", "does not know");
 	/* Nobody is trusted for saying that he is. */
 	forge_default(&f, data, digest);
@@ -851,6 +879,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(core_report_is_accepted, setup),
+		cmocka_unit_test_setup(iommu_can_be_required, setup),
 		cmocka_unit_test_setup(claims_arrive, setup),
 		cmocka_unit_test_setup(extreme_claims_are_accepted, setup),
 		cmocka_unit_test_setup(empty_policy_says_what_is_unproven, setup),

@@ -38,12 +38,13 @@ static int core_verb_info(bool json_wanted)
 		sprintf(key + 2 * i, "%02x", i < 32 ? info.key_x[i] : info.key_y[i - 32]);
 	if (json_wanted) {
 		cleanup_json json_t *json = json_pack(
-			"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "version", info.version,
+			"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I}", "version", info.version,
 			"abi_version", (json_int_t)info.abi_version, "zones",
 			(json_int_t)info.zones, "core_base", (json_int_t)info.core_base,
 			"core_bytes", (json_int_t)info.core_bytes, "pool_pages",
 			(json_int_t)info.pool_pages, "pool_free", (json_int_t)info.pool_free,
-			"refused", (json_int_t)info.refused, "key", key);
+			"refused", (json_int_t)info.refused, "key", key, "iommu", info.iommu,
+			"dma_blocked", (json_int_t)info.dma_blocked);
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
 		return EXIT_OK;
@@ -55,6 +56,7 @@ static int core_verb_info(bool json_wanted)
 	printf("pool      %" PRIu64 " of %" PRIu64 " pages free\n", info.pool_free,
 	       info.pool_pages);
 	printf("refused   %" PRIu64 " requests and events\n", info.refused);
+	printf("iommu     %s, %" PRIu64 " DMA blocked\n", info.iommu, info.dma_blocked);
 	printf("key       %s\n", key);
 	return EXIT_OK;
 }

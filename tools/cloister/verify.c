@@ -37,9 +37,10 @@ static const char help[] =
 	"  --core-key KEY      the Core's key, 128 hex digits or a file that holds them; may be\n"
 	"                      repeated\n"
 	"  --max-window PAGES  most plaintext pages to accept\n"
+	"  --require-iommu     a node without an IOMMU is contraindicated, not a warning\n"
 	"  --accept-development\n"
-	"                      exit 0 although the Core's key has no root and there is no IOMMU,\n"
-	"                      which this version cannot prove; the text still says so\n"
+	"                      exit 0 although the Core's key has no root, which this version\n"
+	"                      cannot prove, or there is no IOMMU; the text still says so\n"
 	"  --timeout S         for report and TLS key each; tried again until then, as the zone "
 	"may\n"
 	"                      still be starting (default: 30)\n"
@@ -59,6 +60,7 @@ struct request {
 	size_t nr_keys;
 	uint32_t window_max;
 	uint32_t timeout_ms;
+	bool require_iommu;
 	bool accept_development;
 	bool json;
 };
@@ -159,6 +161,9 @@ static int take_option(struct request *r, int id)
 		code = take_number("max-window", optarg, UINT32_MAX, &n);
 		r->window_max = (uint32_t)n;
 		break;
+	case 'u':
+		r->require_iommu = true;
+		break;
 	case 'a':
 		r->accept_development = true;
 		break;
@@ -175,7 +180,7 @@ static int take_option(struct request *r, int id)
 	return code;
 }
 
-// Warnings that no installation of this version can avoid.
+// Warnings that no installation of this version, or of a machine without IOMMU, can avoid.
 static bool only_development(const struct cl_verdict_result *result)
 {
 	for (size_t i = 0; i < result->nr_checks; i++) {
@@ -282,6 +287,7 @@ static int judge(const struct request *r)
 		.nonce = nonce,
 		.spki = r->tls_port ? spki : NULL,
 		.window_pages_max = r->window_max,
+		.require_iommu = r->require_iommu,
 	};
 	int rc = cl_verify_report(report, (size_t)size, &policy, &result);
 	if (rc)
@@ -307,6 +313,7 @@ int verb_verify(int argc, char **argv)
 						{"vcpus", required_argument, NULL, 'v'},
 						{"core-key", required_argument, NULL, 'k'},
 						{"max-window", required_argument, NULL, 'w'},
+						{"require-iommu", no_argument, NULL, 'u'},
 						{"accept-development", no_argument, NULL, 'a'},
 						{"timeout", required_argument, NULL, 's'},
 						{"json", no_argument, NULL, 'j'},
