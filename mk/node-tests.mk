@@ -7,9 +7,14 @@ $(VMM_out)/cl-vmm: $(wildcard $(VMM_dir)/*.[chS] include/cloister/*.h) mk/node-t
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -I$(VMM_dir) -static -o $@ $(filter %.c %.S,$^)
 
+$(VMM_out)/cl-dma: $(VMM_dir)/dma/dma.c mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -static -o $@ $<
+
 #: make node-programs  what the node tests run in the node
 .PHONY: node-programs
-node-programs: $(VMM_out)/cl-vmm
+node-programs: $(VMM_out)/cl-vmm $(VMM_out)/cl-dma
 all: node-programs
 
 # A zone's kernel of a few hundred bytes, and a host's.
