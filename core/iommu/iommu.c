@@ -38,7 +38,6 @@ struct registers {
 #define CMD_INV_PAGES (3ull << 60 | DOMAIN << 32)
 #define CMD_INV_ALL   (8ull << 60)
 #define INV_RANGE     3ull /* the size is in the address; tables above as well */
-#define EVENT_FAULT   2u
 #define EVENT_WRITE   BIT64(53)
 
 /* Device table (section 2.2.2): an entry for each of 64 Ki functions, all of them the same. */
@@ -223,12 +222,11 @@ static void tell(const struct entry *e, unsigned n)
 
 	if (!e->word[0])
 		log_warn("iommu: DMA blocked; this IOMMU logs no details");
-	else if (e->word[0] >> 60 == EVENT_FAULT)
-		log_warn("iommu: DMA blocked: device %02x:%02x.%x, %s 0x%lx; %u events", dev >> 8,
-			 dev >> 3 & 31u, dev & 7u,
-			 e->word[0] & EVENT_WRITE ? "write to" : "read of", e->word[1], n);
 	else
-		log_warn("iommu: event 0x%lx 0x%lx; %u events", e->word[0], e->word[1], n);
+		log_warn("iommu: DMA blocked: device %02x:%02x.%x, %s 0x%lx, event %u; %u of them",
+			 dev >> 8, dev >> 3 & 31u, dev & 7u,
+			 e->word[0] & EVENT_WRITE ? "write to" : "read of", e->word[1],
+			 (unsigned)(e->word[0] >> 60), n);
 	iommu_blocked += n;
 	refused_total += n;
 }
