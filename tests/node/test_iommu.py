@@ -30,8 +30,8 @@ CONTROL, FEATURES = REGISTERS + 0x18, REGISTERS + 0x30
 FUNCTION = 0x08  # 00:01.0
 SAMPLE, AT = 512, 1024  # bytes that a device is told to copy, and where in the page
 CANARY_BYTES = 1 << 20
-# The window is smaller than what is stored, and nothing idles out of it.
-WINDOW, IDLE = 2048, 600000
+# The window is smaller than the launch image, and nothing idles out of it.
+WINDOW, IDLE = 8192, 600000
 
 
 def from_outside(node, address, size):
