@@ -74,10 +74,11 @@ uint64_t iommu_blocked;
 /* In place, as several lists may lead to it. What is left is whole, and says nothing. */
 static void hide_table(uint64_t pa, uint32_t length)
 {
+	static const uint8_t signature[4] = {'N', 'O', 'N', 'E'};
 	uint8_t *p = phys_to_virt(pa), sum = 0;
 
 	memset(p + ACPI_HEADER, 0, length - ACPI_HEADER);
-	memcpy(p, "NONE", 4);
+	memcpy(p, signature, sizeof(signature));
 	for (unsigned i = 0; i < ACPI_HEADER; i++)
 		sum = (uint8_t)(sum + p[i]);
 	p[ACPI_CHECKSUM] = (uint8_t)(p[ACPI_CHECKSUM] - sum);
