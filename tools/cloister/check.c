@@ -30,6 +30,44 @@ static int check_root(const struct run *run)
 			       "ordinary guest");
 }
 
+static int check_jail(const struct run *run)
+{
+	if (run->opt.no_jail || geteuid() == 0)
+		return EXIT_OK;
+	return fail(EXIT_ROOT, "run: only root can jail QEMU; use sudo, or --no-jail to run it "
+			       "unconfined");
+}
+
+// Files of --file, and names in --qemu-arg that a jailed QEMU would not find.
+static int check_files(struct run *run)
+{
+	struct run_options *opt = &run->opt;
+	char path[IMAGE_MAX];
+
+	for (uint32_t i = 0; i < opt->nr_given; i++) {
+		struct given *g = &opt->given[i];
+		int rc = given_open(g);
+		if (rc == -EINVAL)
+			return fail(EXIT_USAGE,
+				    "--file %s: neither a regular file nor a block device; QEMU "
+				    "gets no others but with --no-jail",
+				    g->path);
+		if (rc)
+			return fail(EXIT_USAGE, "--file %s: %s; check path and rights", g->path,
+				    strerror(-rc));
+	}
+	for (uint32_t i = 0; !opt->no_jail && i < opt->nr_extra; i++) {
+		cleanup_free char *text =
+			given_replace(opt->extra[i], opt->given, opt->nr_given);
+		if (text && given_missing(text, path, sizeof(path)))
+			return fail(EXIT_USAGE,
+				    "--qemu-arg %s: QEMU runs in a jail without %s; add --file "
+				    "%s (to write to it: --file %s:rw), or --no-jail",
+				    opt->extra[i], path, path, path);
+	}
+	return EXIT_OK;
+}
+
 static int check_kvm(const struct run *run)
 {
 	if (strcmp(run->opt.accel, "kvm"))
@@ -193,6 +231,10 @@ static int check_name(struct run *run)
 int run_check(struct run *run)
 {
 	int code = check_root(run);
+	if (!code)
+		code = check_jail(run);
+	if (!code)
+		code = check_files(run);
 	if (!code)
 		code = check_kvm(run);
 	if (!code)

@@ -23,6 +23,7 @@ enum exit_code {
 	EXIT_DIGEST = 19,   /* the Core measured something else than what was given to it */
 	EXIT_KILLED = 20,   /* --foreground: the Core ended the zone */
 	EXIT_NO_ZONE = 21,  /* no such zone */
+	EXIT_JAIL = 22,	    /* QEMU cannot be jailed on this host */
 	EXIT_SIGNAL = 128,  /* plus the signal's number */
 };
 

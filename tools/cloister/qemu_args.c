@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cloister/launch.h>
 
+#define CONSOLE_SET 3
+
 static void add(struct qemu_args *args, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 static void add(struct qemu_args *args, const char *format, ...)
@@ -72,18 +74,24 @@ static void add_boot(struct qemu_args *args, const struct qemu_params *p)
 		add(args, "-append");
 		add(args, "%s", p->cmdline);
 	} else {
-		add(args, "%s", p->loader);
+		add(args, "/proc/self/fd/%d", p->loader_fd);
 		add(args, "-initrd");
 		add(args, "/proc/self/fd/%d", p->launch_fd);
 	}
+}
+
+// A descriptor that QEMU's options call /dev/fdset/SET.
+static void add_set(struct qemu_args *args, int fd, int set)
+{
+	add(args, "-add-fd");
+	add(args, "fd=%d,set=%d", fd, set);
 }
 
 // Fixed slots: the zone's init knows its disks by order.
 static void add_disk(struct qemu_args *args, const struct qemu_params *p, const char *id, int fd,
 		     int set, const char *virtio)
 {
-	add(args, "-add-fd");
-	add(args, "fd=%d,set=%d", fd, set);
+	add_set(args, fd, set);
 	add(args, "-blockdev");
 	add(args,
 	    "driver=raw,node-name=%s,read-only=on,file.driver=file,"
@@ -134,18 +142,25 @@ int qemu_args_build(struct qemu_args *args, const struct qemu_params *p)
 	add(args, "-sandbox");
 	add(args, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	add_machine(args, p);
+	add_set(args, p->console_fd, CONSOLE_SET);
 	add(args, "-chardev");
-	add(args, "file,id=console,path=%s,append=on", p->console_path);
+	add(args, "file,id=console,path=/dev/fdset/%d,append=on", CONSOLE_SET);
 	add(args, "-serial");
 	add(args, "chardev:console");
 	add(args, "-chardev");
-	add(args, "socket,id=qmp,path=%s,server=on,wait=off", p->qmp_path);
+	add(args, "socket,id=qmp,fd=%d,server=on,wait=off", p->qmp_fd);
 	add(args, "-mon");
 	add(args, "chardev=qmp,mode=control");
 	add_boot(args, p);
 	add_devices(args, p);
-	for (uint32_t i = 0; i < p->nr_extra; i++)
-		add(args, "%s", p->extra[i]);
+	for (uint32_t i = 0; i < p->nr_given; i++)
+		add_set(args, p->given[i].fd, GIVEN_SET + (int)i);
+	for (uint32_t i = 0; i < p->nr_extra; i++) {
+		char *text = given_replace(p->extra[i], p->given, p->nr_given);
+		args->failed |= !text;
+		add(args, "%s", text ? text : "");
+		free(text);
+	}
 	return args->failed ? args->count == QEMU_ARGS_MAX ? -E2BIG : -ENOMEM : 0;
 }
 

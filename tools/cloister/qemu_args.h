@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "given.h"
 #include "options.h"
 
 #define QEMU_ARGS_MAX 128u
@@ -15,14 +16,14 @@ struct qemu_params {
 	const char *qemu;
 	const char *name;
 	const char *accel; /* "kvm"; "tcg" for plain guests */
-	const char *console_path;
-	const char *qmp_path;
+	int console_fd; /* for appending */
+	int qmp_fd;	/* a listening socket */
 	bool plain;
 	uint64_t memory;
 	uint32_t vcpus; /* 0: one */
 	int ram_fd;
 	/* a zone: */
-	const char *loader;
+	int loader_fd;
 	int launch_fd;
 	/* a plain guest: */
 	int kernel_fd;
@@ -33,8 +34,10 @@ struct qemu_params {
 	int verity_fd;
 	const struct publish *publish;
 	uint32_t nr_publish;
-	char *const *extra; /* appended as they are */
+	char *const *extra; /* appended, but for the names of given files */
 	uint32_t nr_extra;
+	const struct given *given;
+	uint32_t nr_given;
 };
 
 struct qemu_args {

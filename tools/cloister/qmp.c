@@ -36,6 +36,25 @@ static int qmp_connect(const char *name)
 	return fd;
 }
 
+int qmp_listen(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	int rc = state_path(address.sun_path, sizeof(address.sun_path), name, QMP_SOCKET)
+			 ? 0
+			 : -ENAMETOOLONG;
+	if (!rc && (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)))
+		rc = -errno;
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
 // Read until a line with `word` has come in. Events may stand before it.
 static int expect(int fd, const char *word, int64_t until)
 {

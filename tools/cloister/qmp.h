@@ -3,6 +3,9 @@
 #ifndef CLOISTER_CLI_QMP_H
 #define CLOISTER_CLI_QMP_H
 
+/* The socket of a zone's monitor, for its QEMU to accept on. A descriptor or negative errno. */
+int qmp_listen(const char *name);
+
 /* Ask a zone's QEMU to quit. 0 once it has agreed, or negative errno, all within ms. */
 int qmp_quit(const char *name, int ms);
 

@@ -11,8 +11,10 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/io_uring.h>
+#include "../jail/jail.h"
 
 #define BUFFER_BYTES (1ull << 30) // io_uring's limit for one buffer
 #define BUFFERS_MAX  64u
@@ -65,9 +67,25 @@ static void allow_huge_pages(void)
 	close(fd);
 }
 
+// A page counts for the group of the process that touches it first.
+static int touch_from(struct ram *ram, int cgroup)
+{
+	int status;
+	pid_t pid = jail_fork(cgroup, 0);
+
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		_exit(madvise(ram->map, ram->bytes, MADV_POPULATE_WRITE) ? errno : 0);
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+	// Killed: the group's limit was too low for it.
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ENOMEM;
+}
+
 // In huge pages where the host has them: KVM then maps 2 MiB for one fault instead of 4 KiB, and
 // each first touch of a page by a zone needs the host no more.
-static int populate(struct ram *ram)
+static int populate(struct ram *ram, int cgroup)
 {
 	allow_huge_pages();
 	ram->map = mmap(NULL, ram->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd, 0);
@@ -78,6 +96,9 @@ static int populate(struct ram *ram)
 	// A dump of this process would read every page and have the Core seal it.
 	madvise(ram->map, ram->bytes, MADV_DONTDUMP);
 	madvise(ram->map, ram->bytes, MADV_HUGEPAGE);
+	int rc = cgroup < 0 ? 0 : touch_from(ram, cgroup);
+	if (rc)
+		return rc;
 	return madvise(ram->map, ram->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
 }
 
@@ -92,7 +113,7 @@ static int lock_all(struct ram *ram, const char **warn)
 	return 0;
 }
 
-int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn)
+int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const char **warn)
 {
 	*ram = (struct ram)RAM_NONE;
 	*warn = NULL;
@@ -103,7 +124,7 @@ int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn)
 	int rc =
 		ftruncate(ram->fd, (off_t)bytes) || fcntl(ram->fd, F_ADD_SEALS, SEALS) ? -errno : 0;
 	if (!rc)
-		rc = populate(ram);
+		rc = populate(ram, cgroup);
 	if (!rc && lock)
 		rc = lock_all(ram, warn);
 	if (rc)

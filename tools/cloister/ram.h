@@ -21,9 +21,10 @@ struct ram {
 
 /*
  * Make a memfd of this size, all of it present. With `lock`, it is locked (never swapped) and
- * pinned (never moved); *warn is then NULL or says why it could not be pinned. 0 or negative errno.
+ * pinned (never moved); *warn is then NULL or says why it could not be pinned. With `cgroup`, a
+ * directory (-1: none), that group pays for it. 0 or negative errno.
  */
-int ram_create(struct ram *ram, uint64_t bytes, bool lock, const char **warn);
+int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const char **warn);
 void ram_release(struct ram *ram);
 
 /* Bytes that the host can give to new programs now (MemAvailable, proc(5)). 0: unknown. */

@@ -21,6 +21,9 @@
 #define TIMEOUT_S     120
 #define TIMEOUT_MAX_S 86400
 
+#define CPU_WEIGHT_DEFAULT 100
+#define CPU_WEIGHT_MAX	   10000
+
 static const char help[] =
 	"usage: cloister run [OPTIONS] IMAGE\n"
 	"\n"
@@ -40,6 +43,11 @@ static const char help[] =
 	"  --timeout S         give up if it is not up after S seconds (default: 120)\n"
 	"  --qemu PATH         QEMU (default: qemu-system-x86_64)\n"
 	"  --qemu-arg ARG      append ARG to QEMU's arguments; may be repeated\n"
+	"  --file PATH[:rw]    let QEMU use a file that ARG names; may be repeated\n"
+	"  --network none|host what of the host's network QEMU reaches besides published\n"
+	"                      ports (default: none)\n"
+	"  --cpu-weight N      share of the CPU, 1 to 10000 (default: 100)\n"
+	"  --no-jail           run QEMU as root, unconfined\n"
 	"  --loader PATH       the zone loader\n"
 	"  --json              print the result as JSON\n"
 	"  --quiet             no progress\n"
@@ -59,6 +67,10 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_QEMU,
 	OPT_QEMU_ARG,
+	OPT_FILE,
+	OPT_NETWORK,
+	OPT_CPU_WEIGHT,
+	OPT_NO_JAIL,
 	OPT_LOADER,
 	OPT_JSON,
 	OPT_QUIET,
@@ -79,6 +91,10 @@ static const struct option options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"qemu", required_argument, NULL, OPT_QEMU},
 	{"qemu-arg", required_argument, NULL, OPT_QEMU_ARG},
+	{"file", required_argument, NULL, OPT_FILE},
+	{"network", required_argument, NULL, OPT_NETWORK},
+	{"cpu-weight", required_argument, NULL, OPT_CPU_WEIGHT},
+	{"no-jail", no_argument, NULL, OPT_NO_JAIL},
 	{"loader", required_argument, NULL, OPT_LOADER},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -152,6 +168,27 @@ static int take_option(struct run_options *opt, int id)
 			return fail(EXIT_USAGE, "--qemu-arg: at most %u; give fewer", EXTRA_MAX);
 		opt->extra[opt->nr_extra++] = optarg;
 		return EXIT_OK;
+	case OPT_FILE:
+		if (opt->nr_given == GIVEN_MAX)
+			return fail(EXIT_USAGE, "--file: at most %u; give fewer", GIVEN_MAX);
+		if (given_parse(optarg, &opt->given[opt->nr_given++]))
+			return bad_value("file", optarg,
+					 "an absolute path without any of ,:=\", then :rw or "
+					 "nothing,");
+		return EXIT_OK;
+	case OPT_NETWORK:
+		if (strcmp(optarg, "none") && strcmp(optarg, "host"))
+			return bad_value("network", optarg, "none or host");
+		opt->host_network = !strcmp(optarg, "host");
+		return EXIT_OK;
+	case OPT_CPU_WEIGHT:
+		if (parse_number(optarg, CPU_WEIGHT_MAX, &n) || n == 0)
+			return bad_value("cpu-weight", optarg, "1 to 10000");
+		opt->cpu_weight = (uint32_t)n;
+		return EXIT_OK;
+	case OPT_NO_JAIL:
+		opt->no_jail = true;
+		return EXIT_OK;
 	case OPT_LOADER:
 		opt->loader = optarg;
 		return EXIT_OK;
@@ -175,6 +212,7 @@ static int take_options(struct run_options *opt, int argc, char **argv)
 	opt->qemu = "qemu-system-x86_64";
 	opt->accel = "kvm";
 	opt->timeout_s = TIMEOUT_S;
+	opt->cpu_weight = CPU_WEIGHT_DEFAULT;
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		int code = take_option(opt, id);
@@ -283,7 +321,7 @@ int verb_run(int argc, char **argv)
 	static struct run run;
 	sigset_t ends;
 
-	run = (struct run){.control = -1};
+	run = (struct run){.control = -1, .gate = GATE_CLOSED};
 	for (int i = 0; i < ZONE_FILES; i++)
 		run.img.fd[i] = -1;
 	int code = take_options(&run.opt, argc, argv);
@@ -304,6 +342,10 @@ int verb_run(int argc, char **argv)
 	if (!code)
 		code = run.opt.foreground ? supervise(&run) : run_detached(&run);
 	zone_image_close(&run.img);
+	gate_close(&run.gate);
+	for (uint32_t i = 0; i < run.opt.nr_given; i++)
+		if (run.opt.given[i].fd >= 0)
+			close(run.opt.given[i].fd);
 	close(run.signals);
 	return code;
 }

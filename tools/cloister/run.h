@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "../jail/gate.h"
 #include "../launch/zone_image.h"
+#include "given.h"
 #include "qemu_args.h"
 #include "ram.h"
 #include "state.h"
@@ -30,6 +32,11 @@ struct run_options {
 	uint32_t nr_publish;
 	char *extra[EXTRA_MAX];
 	uint32_t nr_extra;
+	struct given given[GIVEN_MAX];
+	uint32_t nr_given;
+	bool no_jail;
+	bool host_network;
+	uint32_t cpu_weight;
 };
 
 struct run {
@@ -40,6 +47,7 @@ struct run {
 	char qemu[IMAGE_MAX];	/* absolute */
 	char loader[IMAGE_MAX]; /* absolute */
 	char image[IMAGE_MAX];	/* absolute */
+	struct gate gate;	/* listens on the published ports; closed without a jail */
 	int signals;		/* signalfd of what should end us */
 	int control;		/* to the one who waits for the zone; -1: in the foreground */
 };

@@ -124,6 +124,14 @@ static json_t *process_json(const struct process *p)
 	return json_pack("{s:i,s:I}", "pid", (int)p->pid, "start", (json_int_t)p->start);
 }
 
+static json_t *jail_json(const struct state *st)
+{
+	if (!st->jail_id)
+		return json_null();
+	return json_pack("{s:I,s:s}", "id", (json_int_t)st->jail_id, "network",
+			 st->host_network ? "host" : "none");
+}
+
 json_t *state_json(const struct state *st)
 {
 	json_t *publish = json_array();
@@ -133,14 +141,14 @@ json_t *state_json(const struct state *st)
 						"host_port", (int)st->publish[i].host_port,
 						"zone_port", (int)st->publish[i].zone_port));
 	return json_pack(
-		"{s:i,s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:s}",
+		"{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:s}",
 		"version", 1, "name", st->name, "mode", st->plain ? "plain" : "zone", "phase",
 		phase_name[st->phase], "supervisor", process_json(&st->supervisor), "qemu",
-		process_json(&st->qemu), "ram_fd", st->ram_fd, "handle", json_hex(st->handle),
+		process_json(&st->qemu), "guardian", process_json(&st->guardian), "ram_fd", st->ram_fd, "handle", json_hex(st->handle),
 		"instance", (json_int_t)st->instance, "digest", st->digest, "image", st->image,
 		"memory_bytes", (json_int_t)st->memory, "window_pages",
 		(json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms, "publish",
-		publish, "started", (json_int_t)st->started, "ended", (json_int_t)st->ended,
+		publish, "jail", jail_json(st), "started", (json_int_t)st->started, "ended", (json_int_t)st->ended,
 		"reason", st->reason);
 }
 
@@ -225,6 +233,7 @@ int state_load(struct state *st, const char *name)
 	st->plain = mode && !strcmp(mode, "plain");
 	st->supervisor = process_from(json_object_get(json, "supervisor"));
 	st->qemu = process_from(json_object_get(json, "qemu"));
+	st->guardian = process_from(json_object_get(json, "guardian"));
 	st->ram_fd = (int)json_integer_value(json_object_get(json, "ram_fd"));
 	const char *handle = get_text(json, "handle");
 	st->handle = handle ? strtoull(handle, NULL, 16) : 0;
@@ -234,6 +243,10 @@ int state_load(struct state *st, const char *name)
 	st->memory = get_number(json, "memory_bytes");
 	st->window_pages = (uint32_t)get_number(json, "window_pages");
 	st->idle_ms = (uint32_t)get_number(json, "idle_ms");
+	const json_t *jail = json_object_get(json, "jail");
+	const char *network = get_text(jail, "network");
+	st->jail_id = (uint32_t)get_number(jail, "id");
+	st->host_network = network && !strcmp(network, "host");
 	st->started = (int64_t)get_number(json, "started");
 	st->ended = (int64_t)get_number(json, "ended");
 	copy_text(st->reason, sizeof(st->reason), get_text(json, "reason"));

@@ -40,6 +40,7 @@ struct state {
 	bool plain; /* an ordinary guest */
 	struct process supervisor;
 	struct process qemu;
+	struct process guardian; /* with a jail; guardian.h */
 	int ram_fd;	 /* QEMU's descriptor of the zone's RAM */
 	uint64_t handle; /* 0 for a plain guest */
 	uint64_t instance;
@@ -50,6 +51,8 @@ struct state {
 	uint32_t idle_ms;
 	struct publish publish[PUBLISH_MAX];
 	uint32_t nr_publish;
+	uint32_t jail_id; /* QEMU's user and group id; 0: no jail */
+	bool host_network;
 	int64_t started; /* seconds since 1970 */
 	int64_t ended;
 	char reason[REASON_MAX];

@@ -16,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <openssl/rand.h>
+#include "boot_files.h"
 #include "cleanup.h"
+#include "confine.h"
 #include "console.h"
 #include "corecall.h"
 #include "message.h"
@@ -40,7 +42,9 @@ struct supervisor {
 	struct run *run;
 	struct state st;
 	struct ram ram;
+	struct confine confine;
 	int launch_fd; /* the launch image, a memfd */
+	int boot[2];   /* loader; a plain guest: kernel and initrd */
 	int qemu;      /* pidfd; -1: not running */
 	int signal;    /* the one that came */
 	bool waited;   /* the one who waits has been told */
@@ -59,16 +63,24 @@ static void hex(char *to, const uint8_t *from, size_t bytes)
 static enum event next_event(struct supervisor *s, int ms)
 {
 	struct run *run = s->run;
-	struct pollfd p[4] = {
+	char refused[GATE_TEXT];
+	struct pollfd p[5] = {
 		{.fd = run->signals, .events = POLLIN},
 		{.fd = s->waited ? -1 : run->control, .events = 0}, // POLLHUP comes unasked
 		{.fd = s->qemu, .events = POLLIN},
 		{.fd = run->opt.foreground ? s->console.notify : -1, .events = POLLIN},
+		{.fd = run->gate.notify, .events = POLLIN},
 	};
 	struct signalfd_siginfo info;
 
-	if (poll(p, 4, ms) <= 0)
+	if (poll(p, 5, ms) <= 0)
 		return EVENT_TICK;
+	if (p[4].revents & POLLIN) {
+		if (gate_serve(&run->gate, refused))
+			note("%s: QEMU may not listen on %s; see --publish", s->st.name, refused);
+	} else if (p[4].revents) {
+		gate_close(&run->gate); // it has ended
+	}
 	if (p[0].revents && read(run->signals, &info, sizeof(info)) == sizeof(info)) {
 		s->signal = (int)info.ssi_signo;
 		return EVENT_SIGNAL;
@@ -102,6 +114,8 @@ static int make_state(struct supervisor *s)
 	st->idle_ms = run->opt.idle_ms;
 	memcpy(st->publish, run->opt.publish, sizeof(st->publish));
 	st->nr_publish = run->opt.nr_publish;
+	st->jail_id = s->confine.lease.id;
+	st->host_network = run->opt.host_network;
 	st->started = (int64_t)time(NULL);
 	// 0 means "none" to the Core.
 	while (!st->plain && !st->handle)
@@ -153,7 +167,7 @@ static int make_launch_image(struct supervisor *s)
 static int make_ram(struct supervisor *s)
 {
 	const char *warn;
-	int rc = ram_create(&s->ram, s->run->memory, !s->st.plain, &warn);
+	int rc = ram_create(&s->ram, s->run->memory, !s->st.plain, s->confine.lease.dir, &warn);
 
 	if (rc)
 		return fail(EXIT_MEMORY,
@@ -165,16 +179,10 @@ static int make_ram(struct supervisor *s)
 	return EXIT_OK;
 }
 
-// Between fork and exec. What goes wrong is QEMU's log's to tell.
-__attribute__((noreturn)) static void exec_qemu(const struct supervisor *s, char **argv, int log)
+// Without a jail: between fork and exec. What goes wrong is QEMU's log's to tell.
+__attribute__((noreturn)) static void exec_qemu(char **argv, const int *keep, size_t nr_keep,
+						int log)
 {
-	const struct run *run = s->run;
-	const int keep[] = {s->ram.fd,
-			    s->launch_fd,
-			    s->st.plain ? run->img.fd[ZONE_KERNEL] : -1,
-			    s->st.plain ? run->img.fd[ZONE_INITRD] : -1,
-			    run->img.fd[ZONE_ROOTFS],
-			    run->img.fd[ZONE_VERITY]};
 	sigset_t none;
 
 	// A group of its own: Ctrl-C is ours to act on.
@@ -182,7 +190,7 @@ __attribute__((noreturn)) static void exec_qemu(const struct supervisor *s, char
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int null = open("/dev/null", O_RDONLY);
-	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+	for (size_t i = 0; i < nr_keep; i++)
 		if (keep[i] >= 0)
 			fcntl(keep[i], F_SETFD, 0);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
@@ -192,25 +200,69 @@ __attribute__((noreturn)) static void exec_qemu(const struct supervisor *s, char
 	_exit(127);
 }
 
+// The jail's guardian, which has to hold the RAM before there is a QEMU.
+static int start_guardian(struct supervisor *s)
+{
+	struct guardian *g = &s->confine.guardian;
+
+	if (s->confine.lease.dir < 0)
+		return EXIT_OK;
+	int rc = guardian_start(g, &s->st, s->confine.lease.dir);
+	if (rc)
+		return fail(EXIT_ERROR, "%s: cannot fork: %s; check limits", s->st.name,
+			    strerror(-rc));
+	s->st.guardian = process_of(g->pid);
+	return EXIT_OK;
+}
+
+// In the jail or without one. Its pid, or an exit code, negated.
+static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp, int log)
+{
+	struct run *run = s->run;
+	char directory[IMAGE_MAX];
+	int keep[8 + GIVEN_MAX] = {s->ram.fd,
+				   s->launch_fd,
+				   s->boot[0],
+				   s->boot[1],
+				   run->img.fd[ZONE_ROOTFS],
+				   run->img.fd[ZONE_VERITY],
+				   console,
+				   qmp};
+	size_t nr_keep = 8;
+
+	for (uint32_t i = 0; i < run->opt.nr_given; i++)
+		keep[nr_keep++] = run->opt.given[i].fd;
+	if (s->confine.lease.dir >= 0) {
+		if (!state_path(directory, sizeof(directory), s->st.name, NULL))
+			return -EXIT_ERROR;
+		if (gate_inherits(&run->gate, qmp))
+			return -EXIT_ERROR;
+		return confine_start(&s->confine, run, argv, keep, nr_keep, log, directory);
+	}
+	pid_t pid = fork();
+	if (pid == 0)
+		exec_qemu(argv, keep, nr_keep, log);
+	return pid < 0 ? -fail(EXIT_START, "%s: cannot start QEMU: %s; check limits", s->st.name,
+			       strerror(errno))
+		       : pid;
+}
+
 static int start_qemu(struct supervisor *s)
 {
 	struct run *run = s->run;
-	char qmp[IMAGE_MAX];
 	struct qemu_args args;
 	struct qemu_params params = {
 		.qemu = run->qemu,
 		.name = s->st.name,
 		.accel = run->opt.accel,
-		.console_path = s->console_path,
-		.qmp_path = qmp,
 		.plain = s->st.plain,
 		.memory = run->memory,
 		.vcpus = run->opt.vcpus,
 		.ram_fd = s->ram.fd,
-		.loader = run->loader,
+		.loader_fd = s->boot[0],
 		.launch_fd = s->launch_fd,
-		.kernel_fd = run->img.fd[ZONE_KERNEL],
-		.initrd_fd = run->img.fd[ZONE_INITRD],
+		.kernel_fd = s->boot[0],
+		.initrd_fd = s->boot[1],
 		.cmdline = run->img.cmdline,
 		.rootfs_fd = run->img.fd[ZONE_ROOTFS],
 		.verity_fd = run->img.fd[ZONE_VERITY],
@@ -218,28 +270,31 @@ static int start_qemu(struct supervisor *s)
 		.nr_publish = run->opt.nr_publish,
 		.extra = run->opt.extra,
 		.nr_extra = run->opt.nr_extra,
+		.given = run->opt.given,
+		.nr_given = run->opt.nr_given,
 	};
 	cleanup_close int log =
 		open(s->qemu_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	cleanup_close int console =
-		open(s->console_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int console = open(
+		s->console_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int qmp = qmp_listen(s->st.name);
 
-	if (log < 0 || console < 0 || !state_path(qmp, sizeof(qmp), s->st.name, QMP_SOCKET))
-		return fail(EXIT_ERROR, "%s: cannot make its log files: %s; check %s", s->st.name,
-			    strerror(errno), state_base());
+	if (log < 0 || console < 0 || qmp < 0)
+		return fail(EXIT_ERROR, "%s: cannot make its log files and socket: %s; check %s",
+			    s->st.name, strerror(qmp < 0 ? -qmp : errno), state_base());
+	params.console_fd = console;
+	params.qmp_fd = qmp;
 	if (run->opt.foreground && follow_open(&s->console, s->console_path))
 		return fail(EXIT_ERROR, "%s: cannot follow its console: %s; leave --foreground out",
 			    s->st.name, strerror(errno));
 	int rc = qemu_args_build(&args, &params);
-	pid_t pid = rc ? -1 : fork();
-	if (pid == 0)
-		exec_qemu(s, args.argv, log);
-	if (pid < 0 && !rc)
-		rc = -errno;
+	pid_t pid = rc ? -fail(EXIT_START,
+			       "%s: cannot start QEMU: %s; check limits and arguments",
+			       s->st.name, strerror(-rc))
+		       : spawn_qemu(s, args.argv, console, qmp, log);
 	qemu_args_free(&args);
-	if (rc)
-		return fail(EXIT_START, "%s: cannot start QEMU: %s; check limits and arguments",
-			    s->st.name, strerror(-rc));
+	if (pid < 0)
+		return -pid;
 	s->st.qemu = process_of(pid);
 	s->st.ram_fd = s->ram.fd;
 	s->qemu = process_open(&s->st.qemu);
@@ -349,7 +404,13 @@ static int start(struct supervisor *s)
 	if (!code)
 		code = cancelled(s);
 	if (!code)
+		code = boot_files(s->run, s->boot);
+	if (!code)
 		code = make_ram(s);
+	if (!code)
+		code = start_guardian(s);
+	if (!code && s->confine.lease.dir >= 0 && !s->run->opt.host_network)
+		code = confine_ports(s->run);
 	if (!code)
 		code = cancelled(s);
 	if (!code)
@@ -368,6 +429,8 @@ static int settle(struct supervisor *s)
 	if (state_save(&s->st))
 		return fail(EXIT_ERROR, "%s: cannot write its state; check %s", s->st.name,
 			    state_base());
+	// QEMU has started: whatever else it wants to execute or listen on, it does not get.
+	gate_close(&s->run->gate);
 	// QEMU has read the launch image, and never reboots: free its memory.
 	if (s->launch_fd >= 0 && ftruncate(s->launch_fd, 0))
 		note("%s: the launch image stays in memory: %s", s->st.name, strerror(errno));
@@ -439,7 +502,12 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 			memcpy(reason, own, sizeof(reason));
 		by_core = zone_ended(&s->st, reason);
 	}
+	gate_close(&s->run->gate);
 	ram_release(&s->ram);
+	confine_end(&s->confine);
+	for (int i = 0; i < 2; i++)
+		if (s->boot[i] >= 0)
+			close(s->boot[i]);
 	if (s->launch_fd >= 0)
 		close(s->launch_fd);
 	if (s->run->opt.foreground && s->console.fd >= 0)
@@ -454,12 +522,18 @@ int supervise(struct run *run)
 
 	s = (struct supervisor){.run = run,
 				.ram = RAM_NONE,
+				.confine = CONFINE_NONE,
 				.launch_fd = -1,
+				.boot = {-1, -1},
 				.qemu = -1,
 				.console = {.fd = -1, .notify = -1}};
-	int code = make_state(&s);
-	if (code)
+	int code = confine_take(&s.confine, run);
+	if (!code)
+		code = make_state(&s);
+	if (code) {
+		confine_end(&s.confine);
 		return code;
+	}
 	code = start(&s);
 	if (!code)
 		code = settle(&s);

@@ -14,6 +14,10 @@
 #include "corecall.h"
 #include "message.h"
 #include "qmp.h"
+#include "../jail/lease.h"
+
+// What the Core may take to scrub the memory of a large zone.
+#define GUARDIAN_MS 60000
 
 void qemu_end(const struct state *st, int pidfd, int grace_ms)
 {
@@ -55,6 +59,17 @@ bool zone_ended(struct state *st, const char *otherwise)
 	return by_core;
 }
 
+// The guardian of a supervisor that was killed is to finish first. Without one: what is left.
+static void jail_settle(const struct state *st)
+{
+	cleanup_close int guardian = process_open(&st->guardian);
+
+	if (guardian >= 0)
+		process_wait(guardian, GUARDIAN_MS);
+	if (st->jail_id)
+		lease_sweep(st->jail_id);
+}
+
 void orphan_end(struct state *st, int grace_ms)
 {
 	char path[64];
@@ -67,6 +82,7 @@ void orphan_end(struct state *st, int grace_ms)
 		(void)ram; // held, not used
 		qemu_end(st, pidfd, grace_ms);
 		zone_ended(st, "stopped");
+		jail_settle(st);
 		return;
 	}
 	zone_ended(st, "supervisor and QEMU were killed");
@@ -74,8 +90,15 @@ void orphan_end(struct state *st, int grace_ms)
 
 void state_settle(struct state *st)
 {
+	struct state now;
+
 	if (st->phase == PHASE_ENDED || state_status(st) != STATUS_ENDED)
 		return;
+	jail_settle(st);
+	if (!state_load(&now, st->name) && now.phase == PHASE_ENDED) {
+		*st = now;
+		return;
+	}
 	zone_ended(st, "supervisor and QEMU were killed");
 	state_save(st);
 }

@@ -18,7 +18,7 @@ void qemu_end(const struct state *st, int pidfd, int grace_ms);
  */
 bool zone_ended(struct state *st, const char *otherwise);
 
-/* Stop a zone whose supervisor was killed but whose QEMU lives. */
+/* Stop a zone whose supervisor was killed but whose QEMU lives (one without a jail). */
 void orphan_end(struct state *st, int grace_ms);
 
 #endif
