@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The life of a zone's supervisor, with a QEMU and a Core that are played (tests/unit/cli_fake_*.c):
 # whatever is killed, refused or interrupted, the Core is told before the zone's RAM goes, and no
-# process and no file is left.
+# process, no file and no control group is left. QEMU's jail is real but for the limits of its
+# control group; where no cgroup v2 can be mounted all runs without one.
 . tests/host/lib.bash
 
 build=${BUILD:-build}
@@ -17,9 +18,19 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
+jail=() as_job=
+mkdir "$tmp/cgroup"
+if mount -t cgroup2 cgroup "$tmp/cgroup" 2>/dev/null; then
+	export CLOISTER_CGROUP=$tmp/cgroup/cloister-test-$$
+else
+	jail=(--no-jail)
+fi
+
 # Nothing of ours may outlive this script, whatever fails.
 end_all() {
 	"$cloister" stop --all >/dev/null 2>&1
+	[ ${#jail[@]} -gt 0 ] || rmdir "$CLOISTER_CGROUP" 2>/dev/null
+	umount "$tmp/cgroup" 2>/dev/null
 	cleanup
 }
 trap end_all EXIT
@@ -57,10 +68,18 @@ JSON
 fresh() {
 	rm -rf "$tmp/fake"
 	mkdir -p "$tmp/fake"
+	: >"$tmp/fake/announce"
+	how=good
 }
 core_is() { echo "$1" >"$tmp/fake/core"; }
-qemu_is() { echo "$1" >"$tmp/fake/qemu"; }
-run() { "$cloister" run --qemu "$fake_qemu" "$@" >"$tmp/out" 2>"$tmp/err"; }
+qemu_is() { how=$1; }
+# as_job=exec: in the background, where $! is then the program and no shell.
+# The name of the file that QEMU announces itself in is replaced by a descriptor's, as with any file.
+start() {
+	$as_job "$cloister" run --qemu "$fake_qemu" --file "$tmp/fake/announce:rw" \
+		--qemu-arg "announce=$tmp/fake/announce" --qemu-arg "how=$how" "${jail[@]}" "$@"
+}
+run() { start "$@" >"$tmp/out" 2>"$tmp/err"; }
 
 # exits CODE COMMAND…
 exits() {
@@ -74,12 +93,15 @@ exits() {
 	return 1
 }
 says() { grep -q -- "$1" "$tmp/err" || { sed 's/^/# /' "$tmp/err"; return 1; }; }
-# No directory of a zone, no QEMU, no supervisor of this test.
+# No directory of a zone, no QEMU, supervisor or guardian of this test, no control group.
 nothing_left() {
 	local left
-	left=$(find "$tmp/run" -mindepth 1 ! -name .lock 2>/dev/null)
+	left=$(find "$tmp/run" -mindepth 1 ! -name .lock 2>/dev/null
+		[ ${#jail[@]} -gt 0 ] || find "$CLOISTER_CGROUP" -mindepth 1 -type d 2>/dev/null
+		grep -o 'cloister-jail.*' /proc/mounts)
 	[ -z "$left" ] || { echo "# left: $left"; return 1; }
 	for p in /proc/[0-9]*/exe; do
+		# A jailed program is shown relative to its own root.
 		case $(readlink "$p") in
 		"$fake_qemu" | "$cloister")
 			echo "# left: ${p%/exe}"
@@ -143,8 +165,11 @@ run --name b "$tmp/img"
 check "a QEMU that does not quit is killed" exits 0 "$cloister" stop b
 check "nothing of it is left" nothing_left
 
+# Without a jail QEMU lives on.
 fresh
-run --name c "$tmp/img"
+run --no-jail --name c "$tmp/img"
+check "no jail is warned of" says "--no-jail: a workload that breaks out"
+check "and inspect shows it" is <("$cloister" inspect c) "j['jail']" None
 kill -9 "$(pid_of c supervisor)"
 eventually ended "$(pid_of c supervisor)"
 check "without its supervisor a zone is orphaned" status_is orphaned
@@ -152,6 +177,75 @@ check "an orphan keeps its name" exits 17 run --name c "$tmp/img"
 check "an orphan can be stopped" exits 0 "$cloister" stop c
 check "the Core was told of the orphan" core_told
 check "nothing of the orphan is left" nothing_left
+
+# In a jail it does not.
+if [ ${#jail[@]} -eq 0 ]; then
+	fresh
+	run --name c "$tmp/img"
+	supervisor=$(pid_of c supervisor) qemu=$(pid_of c qemu) guardian=$(pid_of c guardian)
+	check "inspect shows the jail" is <("$cloister" inspect c) "j['jail']['id'] >= 0x70000000" True
+	check "an id that is in use has its control group" test -d "$CLOISTER_CGROUP/$(field "$tmp/run/c/state.json" "j['jail']['id']")"
+	kill -9 "$supervisor"
+	check "its QEMU dies with a supervisor" eventually ended "$qemu"
+	check "the guardian cleans up and ends" eventually ended "$guardian"
+	check "it told the Core while it held the RAM" core_told
+	check "ps sees that it ended" status_is ended
+	check "and why" reason_has "its supervisor was killed"
+	check "its control group is gone" test -z "$(find "$CLOISTER_CGROUP" -mindepth 1 -type d)"
+	check "its name is free" exits 0 run --name c "$tmp/img"
+	"$cloister" stop c 2>/dev/null
+	check "nothing of both is left" nothing_left
+
+	fresh
+	run --name c "$tmp/img"
+	supervisor=$(pid_of c supervisor) qemu=$(pid_of c qemu) guardian=$(pid_of c guardian)
+	kill -9 "$guardian" "$supervisor"
+	check "without a guardian, too, QEMU dies" eventually ended "$qemu"
+	check "what is left then goes with the next stop" exits 0 "$cloister" stop c 2>/dev/null
+	check "and nothing is left" nothing_left
+
+	fresh
+	run --name c "$tmp/img"
+	run --name c2 "$tmp/img"
+	a=$(field "$tmp/run/c/state.json" "j['jail']['id']")
+	b=$(field "$tmp/run/c2/state.json" "j['jail']['id']")
+	check "two zones are two users" test "$a" != "$b"
+	"$cloister" stop --all 2>/dev/null
+	CLOISTER_JAIL_IDS=70001-70001 run --name c "$tmp/img"
+	check "the range of ids is configured" is "$tmp/run/c/state.json" "j['jail']['id']" 70001
+	export CLOISTER_JAIL_IDS=70001-70001
+	check "a range that is used up" exits 22 run --name c2 "$tmp/img"
+	check "is named" says "all user ids of CLOISTER_JAIL_IDS are in use"
+	kill -9 "$(pid_of c guardian)" "$(pid_of c supervisor)"
+	eventually ended "$(pid_of c qemu)"
+	check "an id that was left behind is taken again" exits 0 run --name c2 "$tmp/img"
+	check "for one zone" exits 22 run --name c3 "$tmp/img"
+	"$cloister" stop --all 2>/dev/null
+	for range in 70001 70002-70001 0-5 999-1002 70001- x-y "70001-70002 " 1000-4294967295; do
+		CLOISTER_JAIL_IDS=$range run --name c "$tmp/img"
+		check "a range that is none: $range" test $? -eq 22
+	done
+	unset CLOISTER_JAIL_IDS
+	check "nothing of all these is left" nothing_left
+
+	CLOISTER_CGROUP=$tmp/none/x run --name c "$tmp/img"
+	check "no control groups" test $? -eq 22
+	check "no control groups: what to do" says "give --no-jail"
+	CLOISTER_CGROUP=$tmp/none run --name c "$tmp/img"
+	check "a directory that is none" test $? -eq 22
+	check "it was not made" test ! -e "$tmp/none"
+	check "the program as it is wants controllers" test \( -e "$tmp/cgroup/pids.max" \) -o \
+		"$("$bin/cloister" run --plain --accel tcg --qemu "$fake_qemu" "$tmp/img" 2>&1 |
+			grep -c 'lacks the controllers')" = 1
+	check "a QEMU that is a script" exits 16 run --qemu /usr/bin/ldd --name c "$tmp/img"
+	check "a file that is not given" exits 2 run --qemu-arg "file=$tmp/img/vmlinuz" "$tmp/img"
+	check "says how to give it" says "add --file $tmp/img/vmlinuz"
+fi
+check "a given file that is not there" exits 2 run --file "$tmp/none" "$tmp/img"
+check "a given file that is none" exits 2 run --file "$tmp/img" "$tmp/img"
+check "a given file with a comma" exits 2 run --file "/a,b" "$tmp/img"
+check "a network that is none" exits 2 run --network bridge "$tmp/img"
+check "a share of the CPU that is none" exits 2 run --cpu-weight 0 "$tmp/img"
 
 fresh
 run --name d "$tmp/img"
@@ -181,7 +275,7 @@ check "the Core need not be told" core_untold
 fresh
 qemu_is stall
 for signal in INT TERM HUP; do
-	"$cloister" run --qemu "$fake_qemu" --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+	as_job=exec start --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 	launcher=$!
 	eventually test -S "$tmp/run/f/qmp.sock"
 	kill -$signal $launcher
@@ -189,7 +283,7 @@ for signal in INT TERM HUP; do
 	check "SIG$signal while starting: exit code" test $? -eq $((128 + $(kill -l $signal)))
 	check "SIG$signal while starting: nothing left" nothing_left
 done
-"$cloister" run --qemu "$fake_qemu" --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+as_job=exec start --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 eventually test -S "$tmp/run/f/qmp.sock"
 kill -9 $launcher
@@ -213,7 +307,7 @@ check "another digest: nothing left" nothing_left
 fresh
 rounds=0
 for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12 0.2 0.3; do
-	"$cloister" run --qemu "$fake_qemu" --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+	as_job=exec start --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 	launcher=$!
 	sleep $delay
 	kill -INT $launcher 2>/dev/null
@@ -232,7 +326,7 @@ check "Ctrl-C at any moment leaves nothing" test $rounds -eq 10
 
 # In the foreground.
 fresh
-"$cloister" run --foreground --qemu "$fake_qemu" --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+as_job=exec start --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 check "foreground shows the console" eventually grep -q 'hello' "$tmp/out"
 kill -INT $launcher
@@ -241,7 +335,7 @@ check "Ctrl-C in the foreground: exit code" test $? -eq 130
 check "Ctrl-C in the foreground: the Core was told" core_told
 check "Ctrl-C in the foreground: nothing left" nothing_left
 fresh
-"$cloister" run --foreground --qemu "$fake_qemu" --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+as_job=exec start --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 eventually grep -q '^h instance' "$tmp/out"
 read -r instance measured _ <"$(echo "$tmp"/fake/zone-*)"
@@ -270,7 +364,7 @@ check "too much memory" exits 14 run --memory 64G "$tmp/img"
 check "impossible memory" exits 2 run --memory 65M "$tmp/img"
 check "impossible window" exits 2 run --window 101% "$tmp/img"
 check "impossible idle time" exits 2 run --idle 99 "$tmp/img"
-check "no QEMU" exits 16 "$cloister" run --qemu "$tmp/none" "$tmp/img" 2>"$tmp/err"
+check "no QEMU" exits 16 run --qemu "$tmp/none" "$tmp/img"
 check "no loader" exits 16 run --loader "$tmp/none" "$tmp/img"
 check "a port given twice" exits 15 run --publish 18443:1 --publish 18443:2 "$tmp/img"
 python3 -c 'import socket, sys

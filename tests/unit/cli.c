@@ -128,11 +128,11 @@ static struct qemu_params params(void)
 	return (struct qemu_params){.qemu = "/usr/bin/qemu",
 				    .name = "n",
 				    .accel = "kvm",
-				    .console_path = "/run/c",
-				    .qmp_path = "/run/q",
+				    .console_fd = 15,
+				    .qmp_fd = 16,
 				    .memory = 512ull << 20,
 				    .ram_fd = 9,
-				    .loader = "/lib/loader.elf",
+				    .loader_fd = 17,
 				    .launch_fd = 10,
 				    .kernel_fd = 11,
 				    .initrd_fd = 12,
@@ -159,7 +159,10 @@ static void zone_arguments(void **state)
 	assert_true(has(&args, "smm=off"));
 	assert_true(has(&args, "host-phys-bits-limit=39"));
 	assert_true(has(&args, "size=512M,mem-path=/proc/self/fd/9,share=on"));
-	assert_true(has(&args, "/lib/loader.elf"));
+	assert_true(has(&args, "/proc/self/fd/17"));
+	assert_true(has(&args, "fd=15,set=3"));
+	assert_true(has(&args, "path=/dev/fdset/3,append=on"));
+	assert_true(has(&args, "socket,id=qmp,fd=16,"));
 	assert_true(has(&args, "/proc/self/fd/10"));
 	assert_false(has(&args, "-append"));
 	assert_false(has(&args, "/proc/self/fd/11"));
@@ -184,7 +187,7 @@ static void plain_arguments(void **state)
 	assert_true(has(&args, "/proc/self/fd/11"));
 	assert_true(has(&args, "/proc/self/fd/12"));
 	assert_true(has(&args, "a b,c"));
-	assert_false(has(&args, "/lib/loader.elf"));
+	assert_false(has(&args, "/proc/self/fd/17"));
 	assert_false(has(&args, "/proc/self/fd/10"));
 	assert_false(has(&args, "iommu_platform"));
 	assert_false(has(&args, "virtio-blk"));
@@ -205,6 +208,56 @@ static void too_many_arguments(void **state)
 	p.nr_extra = QEMU_ARGS_MAX;
 	assert_int_equal(qemu_args_build(&args, &p), -E2BIG);
 	qemu_args_free(&args);
+}
+
+static void given_files(void **state)
+{
+	static const char *const bad[] = {"", "x", "x:rw", ":rw", "/a,b", "/a=b", "/a:b", "/a\"b"};
+	char ro[] = "/d/disk:ro", rw[] = "/d/disk2:rw", plain[] = "/d", path[64];
+	struct given g[3], none;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(path, sizeof(path), "%s", bad[i]);
+		if (!given_parse(path, &none))
+			fail_msg("accepted: %s", bad[i]);
+	}
+	assert_int_equal(given_parse(ro, &g[0]), 0);
+	assert_int_equal(given_parse(rw, &g[1]), 0);
+	assert_int_equal(given_parse(plain, &g[2]), 0);
+	assert_false(g[0].writable);
+	assert_true(g[1].writable);
+	assert_false(g[2].writable);
+	assert_string_equal(g[1].path, "/d/disk2");
+
+	static const char *const cases[][2] = {
+		{"file=/d/disk,if=none", "file=/dev/fdset/16,if=none"},
+		{"/d/disk", "/dev/fdset/16"},
+		{"/d/disk2", "/dev/fdset/17"},
+		{"a=/d/disk2,b=/d/disk", "a=/dev/fdset/17,b=/dev/fdset/16"},
+		{"{\"filename\":\"/d/disk\"}", "{\"filename\":\"/dev/fdset/16\"}"},
+		{"file:/d", "file:/dev/fdset/18"},
+		// parts of longer names
+		{"/d/disk3", "/d/disk3"},
+		{"/x/d/disk", "/x/d/disk"},
+		{"-trace", "-trace"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = given_replace(cases[i][0], g, 3);
+		assert_string_equal(text, cases[i][1]);
+		free(text);
+	}
+	// What a jailed QEMU would not find is refused beforehand.
+	assert_true(given_missing("file=/etc/passwd,if=none", path, sizeof(path)));
+	assert_string_equal(path, "/etc/passwd");
+	assert_true(given_missing("/etc/passwd", path, sizeof(path)));
+	assert_true(
+		given_missing("{\"filename\": \"x\",\"y\":\"/etc/passwd\"}", path, sizeof(path)));
+	assert_true(given_missing("/dev/fdset/1,/dev/mem", path, sizeof(path)) ||
+		    access("/dev/mem", F_OK));
+	assert_false(given_missing("file=/dev/fdset/16", path, sizeof(path)));
+	assert_false(given_missing("/dev/null", path, sizeof(path)));
+	assert_false(given_missing("nbd://host/x", path, sizeof(path)));
+	assert_false(given_missing("/nonexistent", path, sizeof(path)));
 }
 
 static char dir[] = "/tmp/cloister-cli-XXXXXX";
@@ -237,6 +290,9 @@ static struct state sample(void)
 			   .window_pages = 64,
 			   .idle_ms = 5,
 			   .nr_publish = 1,
+			   .guardian = process_of(getppid()),
+			   .jail_id = 1879048192u,
+			   .host_network = true,
 			   .started = 1000};
 	strcpy(st.publish[0].address, "127.0.0.1");
 	st.publish[0].host_port = 1;
@@ -341,6 +397,7 @@ int main(void)
 		cmocka_unit_test(zone_arguments),
 		cmocka_unit_test(plain_arguments),
 		cmocka_unit_test(too_many_arguments),
+		cmocka_unit_test(given_files),
 		cmocka_unit_test(state_round_trip),
 		cmocka_unit_test(state_takes_over_only_the_dead),
 		cmocka_unit_test(broken_state),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Core and a KVM for tests of `cloister` without either. Zones are files in CLOISTER_FAKE_DIR
-// that tests/unit/cli_fake_qemu.c makes: "zone-HANDLE" holds instance, digest, state and reason.
-// The file "core" there says how this Core behaves: absent, old, wrong (digest), or as it should.
-// What it is told goes to the file "log", with whether the caller still held the zone's RAM.
+// A Core and a KVM for tests of `cloister` without either. Zones are lines of the file "announce"
+// in CLOISTER_FAKE_DIR, which tests/unit/cli_fake_qemu.c writes: "zone-HANDLE", instance, digest,
+// state. Of a zone that was changed since, a file of that name holds the rest, and a reason. The
+// file "core" there says how this Core behaves: absent, old, wrong (digest), or as it should. What
+// it is told goes to the file "log", with whether the caller still held the zone's RAM.
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -62,10 +63,40 @@ static int read_zone(struct fake_zone *z, const char *name)
 	return n >= 3 ? 0 : -ENOENT;
 }
 
+// Those that nobody has changed, as files.
+static void make_files(void)
+{
+	char path[512], name[32], digest[100];
+	unsigned long long instance;
+	unsigned int state;
+
+	snprintf(path, sizeof(path), "%s/announce", fake_dir());
+	FILE *f = fopen(path, "re");
+	while (f && fscanf(f, "%31s %llu %99s %u", name, &instance, digest, &state) == 4) {
+		char new_path[600];
+		snprintf(path, sizeof(path), "%s/%s", fake_dir(), name);
+		if (!access(path, F_OK))
+			continue;
+		snprintf(new_path, sizeof(new_path), "%s/new-%d", fake_dir(), getpid());
+		FILE *zone = fopen(new_path, "we");
+		if (!zone)
+			continue;
+		fprintf(zone, "%llu %s %u\n", instance, digest, state);
+		fclose(zone);
+		// Whole or not at all, and never over what someone else has made.
+		if (link(new_path, path))
+			errno = 0;
+		unlink(new_path);
+	}
+	if (f)
+		fclose(f);
+}
+
 static int find_zone(const struct cl_zone_info *wanted, struct fake_zone *found)
 {
 	struct fake_zone z;
 	struct dirent *entry;
+	make_files();
 	DIR *dir = opendir(fake_dir());
 	int rc = -ENOENT;
 

@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for QEMU, loader and Core in tests of the supervisor: reads the launch image that it is
 // given, "measures" it, makes the zone known (cli_fake_core.c) and serves just enough QMP to quit.
-// The file "qemu" in CLOISTER_FAKE_DIR chooses what goes wrong: fail, stall, stubborn.
+// It runs in a real jail, so all that it knows comes in arguments of its own: announce=FILE is
+// where to say that there is a zone, how=WORD chooses what goes wrong: fail, stall, stubborn.
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <openssl/evp.h>
 #include <cloister/launch.h>
 
 static char how[32] = "good";
-
-static const char *fake_dir(void)
-{
-	const char *dir = getenv("CLOISTER_FAKE_DIR");
-	return dir ? dir : "/nonexistent";
-}
 
 // The value of KEY= inside a QEMU option, up to the next comma.
 static void option_value(const char *option, const char *key, char *value, size_t size)
@@ -31,17 +25,28 @@ static void option_value(const char *option, const char *key, char *value, size_
 			 at + strlen(key));
 }
 
-static void zone_path(char *path, size_t size, uint64_t handle)
+// The descriptor behind "/dev/fdset/SET" by the -add-fd options; -1: none.
+static int set_fd(int argc, char **argv, const char *name)
 {
-	snprintf(path, size, "%s/zone-%016llx", fake_dir(), (unsigned long long)handle);
+	char option[64];
+	const char *set = strrchr(name, '/');
+
+	for (int i = 1; set && i + 1 < argc; i++) {
+		option_value(argv[i + 1], "set=", option, sizeof(option));
+		if (strcmp(argv[i], "-add-fd") || strcmp(option, set + 1))
+			continue;
+		option_value(argv[i + 1], "fd=", option, sizeof(option));
+		return (int)strtol(option, NULL, 10);
+	}
+	return -1;
 }
 
-static int measure_and_announce(const char *image)
+static int measure_and_announce(const char *image, int announce)
 {
 	static struct cl_launch_header header;
 	static unsigned char block[CL_PAGE_SIZE];
 	unsigned char digest[CL_DIGEST_SIZE];
-	char path[512];
+	char line[256];
 	FILE *f = fopen(image, "r");
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	size_t n;
@@ -54,26 +59,13 @@ static int measure_and_announce(const char *image)
 	EVP_DigestFinal_ex(md, digest, NULL);
 	EVP_MD_CTX_free(md);
 	fclose(f);
-	zone_path(path, sizeof(path), header.handle);
-	f = fopen(path, "w");
-	if (!f)
-		return -1;
-	fprintf(f, "%d ", getpid());
+	int n2 = snprintf(line, sizeof(line), "zone-%016llx %u ", (unsigned long long)header.handle,
+			  (unsigned int)(header.handle & 0x7fffffff) | 1);
 	for (size_t i = 0; i < sizeof(digest); i++)
-		fprintf(f, "%02x", digest[i]);
-	fprintf(f, " 1\n");
-	return fclose(f);
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 4))
-		exit(3);
-	return fd;
+		n2 += snprintf(line + n2, sizeof(line) - (size_t)n2, "%02x", digest[i]);
+	n2 += snprintf(line + n2, sizeof(line) - (size_t)n2, " 1\n");
+	return lseek(announce, 0, SEEK_END) >= 0 && write(announce, line, (size_t)n2) == n2 ? 0
+											    : -1;
 }
 
 static void say(int fd, const char *text)
@@ -104,36 +96,32 @@ static void serve(int listener)
 
 int main(int argc, char **argv)
 {
-	char qmp[256] = "", console[256] = "", path[512];
+	char qmp[256] = "", console[256] = "", announce[256] = "";
 	const char *image = NULL;
 	int plain = 0;
 
-	snprintf(path, sizeof(path), "%s/qemu", fake_dir());
-	FILE *f = fopen(path, "r");
-	if (f && fscanf(f, "%31s", how) != 1)
-		strcpy(how, "good");
-	if (f)
-		fclose(f);
 	for (int i = 1; i < argc; i++) {
 		if (strstr(argv[i], "socket,id=qmp"))
-			option_value(argv[i], "path=", qmp, sizeof(qmp));
+			option_value(argv[i], "fd=", qmp, sizeof(qmp));
 		if (strstr(argv[i], "file,id=console"))
 			option_value(argv[i], "path=", console, sizeof(console));
 		if (!strcmp(argv[i], "-initrd") && i + 1 < argc)
 			image = argv[i + 1];
 		plain |= !strcmp(argv[i], "-append");
+		if (!strncmp(argv[i], "announce=", 9))
+			option_value(argv[i], "announce=", announce, sizeof(announce));
+		if (!strncmp(argv[i], "how=", 4))
+			option_value(argv[i], "how=", how, sizeof(how));
 	}
 	if (!strcmp(how, "fail")) {
 		fprintf(stderr, "fake-qemu: told to fail\n");
 		return 1;
 	}
-	f = fopen(console, "a");
-	if (!f)
+	if (dprintf(set_fd(argc, argv, console), "zone: hello \033[31m from the console\n") < 0)
 		return 3;
-	fprintf(f, "zone: hello \033[31m from the console\n");
-	fclose(f);
-	int listener = listen_at(qmp);
-	if (strcmp(how, "stall") && !plain && (!image || measure_and_announce(image))) {
+	int listener = (int)strtol(qmp, NULL, 10);
+	if (strcmp(how, "stall") && !plain &&
+	    (!image || measure_and_announce(image, set_fd(argc, argv, announce)))) {
 		fprintf(stderr, "fake-qemu: bad launch image\n");
 		return 2;
 	}

@@ -56,8 +56,9 @@ int boot_files(const struct run *run, int fd[2])
 	}
 	for (int i = 0; i < wanted; i++)
 		if (fd[i] < 0)
-			return fail(EXIT_ERROR, "%s: what it boots cannot be read: %s; check free "
-						"memory",
+			return fail(EXIT_ERROR,
+				    "%s: what it boots cannot be read: %s; check free "
+				    "memory",
 				    run->opt.name, strerror(-fd[i]));
 	return EXIT_OK;
 }

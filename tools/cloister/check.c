@@ -57,8 +57,7 @@ static int check_files(struct run *run)
 				    strerror(-rc));
 	}
 	for (uint32_t i = 0; !opt->no_jail && i < opt->nr_extra; i++) {
-		cleanup_free char *text =
-			given_replace(opt->extra[i], opt->given, opt->nr_given);
+		cleanup_free char *text = given_replace(opt->extra[i], opt->given, opt->nr_given);
 		if (text && given_missing(text, path, sizeof(path)))
 			return fail(EXIT_USAGE,
 				    "--qemu-arg %s: QEMU runs in a jail without %s; add --file "

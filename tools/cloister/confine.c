@@ -29,8 +29,9 @@ int confine_take(struct confine *c, const struct run *run)
 
 	if (run->opt.no_jail) {
 		// Not a note: --quiet does not hide it.
-		fail(0, "%s: warning: --no-jail: a workload that breaks out of QEMU has all "
-			"rights of the user who started it",
+		fail(0,
+		     "%s: warning: --no-jail: a workload that breaks out of QEMU has all "
+		     "rights of the user who started it",
 		     name);
 		return EXIT_OK;
 	}

@@ -14,7 +14,8 @@ int given_parse(char *text, struct given *given)
 	size_t length = strlen(text);
 
 	*given = (struct given){.path = text, .fd = -1};
-	if (length > 3 && (!strcmp(text + length - 3, ":rw") || !strcmp(text + length - 3, ":ro"))) {
+	if (length > 3 &&
+	    (!strcmp(text + length - 3, ":rw") || !strcmp(text + length - 3, ":ro"))) {
 		given->writable = text[length - 1] == 'w';
 		text[length - 3] = '\0';
 	}
@@ -29,9 +30,7 @@ int given_open(struct given *given)
 
 	if (fd < 0)
 		return -errno;
-	int rc = fstat(fd, &st)					 ? -errno
-		 : S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)	 ? 0
-								 : -EINVAL;
+	int rc = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? 0 : -EINVAL;
 	if (!rc && fcntl(fd, F_SETFL, 0))
 		rc = -errno;
 	if (rc) {
@@ -82,7 +81,7 @@ char *given_replace(const char *argument, const struct given *given, uint32_t co
 
 bool given_missing(const char *argument, char *path, uint32_t size)
 {
-	static const char *const known[] = {"/dev/fdset/", "/dev/null", "/dev/zero",
+	static const char *const known[] = {"/dev/fdset/",  "/dev/null",   "/dev/zero",
 					    "/dev/urandom", "/proc/self/", NULL};
 
 	for (const char *at = argument; *at; at++) {

@@ -17,8 +17,7 @@
 
 static bool same_zone(const struct state *a, const struct state *b)
 {
-	return a->supervisor.pid == b->supervisor.pid &&
-	       a->supervisor.start == b->supervisor.start;
+	return a->supervisor.pid == b->supervisor.pid && a->supervisor.start == b->supervisor.start;
 }
 
 static void clean_up(const struct state *st, int cgroup)

@@ -10,7 +10,10 @@ struct guardian {
 	int line;  /* closed without a word: the supervisor was killed */
 };
 
-#define GUARDIAN_NONE {.pid = 0, .line = -1}
+#define GUARDIAN_NONE                                                                              \
+	{                                                                                          \
+		.pid = 0, .line = -1                                                               \
+	}
 
 /*
  * Call it with the zone's RAM at hand and before QEMU starts: it inherits both the RAM and the

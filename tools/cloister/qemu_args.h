@@ -16,8 +16,8 @@ struct qemu_params {
 	const char *qemu;
 	const char *name;
 	const char *accel; /* "kvm"; "tcg" for plain guests */
-	int console_fd; /* for appending */
-	int qmp_fd;	/* a listening socket */
+	int console_fd;	   /* for appending */
+	int qmp_fd;	   /* a listening socket */
 	bool plain;
 	uint64_t memory;
 	uint32_t vcpus; /* 0: one */

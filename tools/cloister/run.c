@@ -18,8 +18,8 @@
 #include "message.h"
 #include "verbs.h"
 
-#define TIMEOUT_S     120
-#define TIMEOUT_MAX_S 86400
+#define TIMEOUT_S	   120
+#define TIMEOUT_MAX_S	   86400
 
 #define CPU_WEIGHT_DEFAULT 100
 #define CPU_WEIGHT_MAX	   10000

@@ -144,12 +144,12 @@ json_t *state_json(const struct state *st)
 		"{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:s}",
 		"version", 1, "name", st->name, "mode", st->plain ? "plain" : "zone", "phase",
 		phase_name[st->phase], "supervisor", process_json(&st->supervisor), "qemu",
-		process_json(&st->qemu), "guardian", process_json(&st->guardian), "ram_fd", st->ram_fd, "handle", json_hex(st->handle),
-		"instance", (json_int_t)st->instance, "digest", st->digest, "image", st->image,
-		"memory_bytes", (json_int_t)st->memory, "window_pages",
-		(json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms, "publish",
-		publish, "jail", jail_json(st), "started", (json_int_t)st->started, "ended", (json_int_t)st->ended,
-		"reason", st->reason);
+		process_json(&st->qemu), "guardian", process_json(&st->guardian), "ram_fd",
+		st->ram_fd, "handle", json_hex(st->handle), "instance", (json_int_t)st->instance,
+		"digest", st->digest, "image", st->image, "memory_bytes", (json_int_t)st->memory,
+		"window_pages", (json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms,
+		"publish", publish, "jail", jail_json(st), "started", (json_int_t)st->started,
+		"ended", (json_int_t)st->ended, "reason", st->reason);
 }
 
 int state_save(const struct state *st)

@@ -41,8 +41,8 @@ struct state {
 	struct process supervisor;
 	struct process qemu;
 	struct process guardian; /* with a jail; guardian.h */
-	int ram_fd;	 /* QEMU's descriptor of the zone's RAM */
-	uint64_t handle; /* 0 for a plain guest */
+	int ram_fd;		 /* QEMU's descriptor of the zone's RAM */
+	uint64_t handle;	 /* 0 for a plain guest */
 	uint64_t instance;
 	char digest[2 * CL_DIGEST_SIZE + 1]; /* hex; empty for a plain guest */
 	char image[IMAGE_MAX];

@@ -275,8 +275,8 @@ static int start_qemu(struct supervisor *s)
 	};
 	cleanup_close int log =
 		open(s->qemu_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	cleanup_close int console = open(
-		s->console_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int console =
+		open(s->console_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	cleanup_close int qmp = qmp_listen(s->st.name);
 
 	if (log < 0 || console < 0 || qmp < 0)
@@ -288,8 +288,7 @@ static int start_qemu(struct supervisor *s)
 		return fail(EXIT_ERROR, "%s: cannot follow its console: %s; leave --foreground out",
 			    s->st.name, strerror(errno));
 	int rc = qemu_args_build(&args, &params);
-	pid_t pid = rc ? -fail(EXIT_START,
-			       "%s: cannot start QEMU: %s; check limits and arguments",
+	pid_t pid = rc ? -fail(EXIT_START, "%s: cannot start QEMU: %s; check limits and arguments",
 			       s->st.name, strerror(-rc))
 		       : spawn_qemu(s, args.argv, console, qmp, log);
 	qemu_args_free(&args);
@@ -492,9 +491,12 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 	char reason[REASON_MAX] = "stopped";
 	bool by_core = false;
 
+	// A QEMU that waits there would not end.
+	gate_close(&s->run->gate);
 	if (s->qemu >= 0) {
 		char own[REASON_MAX];
-		qemu_end(&s->st, s->qemu, GRACE_MS);
+		// One that has not come up yet need not be asked.
+		qemu_end(&s->st, s->qemu, s->st.phase == PHASE_LIVE ? GRACE_MS : 0);
 		why_qemu_ended(own, s->st.qemu.pid);
 		close(s->qemu);
 		s->qemu = -1;
@@ -502,7 +504,6 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 			memcpy(reason, own, sizeof(reason));
 		by_core = zone_ended(&s->st, reason);
 	}
-	gate_close(&s->run->gate);
 	ram_release(&s->ram);
 	confine_end(&s->confine);
 	for (int i = 0; i < 2; i++)

@@ -18,7 +18,7 @@ const char *cgroup_base(void)
 {
 	const char *given = getenv("CLOISTER_CGROUP");
 	return given && given[0] == '/' && strlen(given) < CGROUP_PATH_MAX - 16 ? given
-										 : BASE_DEFAULT;
+										: BASE_DEFAULT;
 }
 
 int cgroup_write(int dir, const char *file, const char *value)

@@ -100,8 +100,7 @@ static int give(struct gate *gate, const struct seccomp_notif *call, struct gate
 	return 0;
 }
 
-static int answer_bind(struct gate *gate, const struct seccomp_notif *call,
-		       char refused[GATE_TEXT])
+static int answer_bind(struct gate *gate, const struct seccomp_notif *call, char refused[GATE_TEXT])
 {
 	union any_address address;
 

@@ -28,7 +28,10 @@ struct gate {
 	uint32_t nr_ports;
 };
 
-#define GATE_CLOSED {.notify = -1}
+#define GATE_CLOSED                                                                                \
+	{                                                                                          \
+		.notify = -1                                                                       \
+	}
 
 /* Listen on a port of the host for the jail. 0 or -errno. */
 int gate_listen(struct gate *gate, const char *address, uint16_t port);

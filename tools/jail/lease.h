@@ -10,7 +10,10 @@ struct lease {
 	int dir;     /* its control group, locked; -1: none */
 };
 
-#define LEASE_NONE {.id = 0, .dir = -1}
+#define LEASE_NONE                                                                                 \
+	{                                                                                          \
+		.id = 0, .dir = -1                                                                 \
+	}
 
 /* The range to take ids from: CLOISTER_JAIL_IDS=FIRST-LAST or the default. 0 or -EINVAL. */
 int lease_range(uint32_t *first, uint32_t *last);

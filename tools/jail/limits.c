@@ -17,7 +17,8 @@ int limits_enable(int base)
 
 	if (parent < 0)
 		return -errno;
-	// The parent passes them to us, and we to our children. Switching on what is on is no error.
+	// The parent passes them to us, and we to our children. Switching on what is on is no
+	// error.
 	int rc = cgroup_write(parent, "cgroup.subtree_control", CONTROLLERS);
 	return rc ? rc : cgroup_write(base, "cgroup.subtree_control", CONTROLLERS);
 }

@@ -62,8 +62,9 @@ static int interpreter(const char *program, char interp[INTERP_MAX], char err[NE
 	if (pread(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
 	    memcmp(ehdr.e_ident, ELFMAG, SELFMAG) || ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    ehdr.e_phentsize != sizeof(phdr) || ehdr.e_phnum > HEADERS_MAX)
-		return problem(err, -ENOEXEC, "not a 64-bit ELF program (a script cannot be run "
-					      "in a jail)");
+		return problem(err, -ENOEXEC,
+			       "not a 64-bit ELF program (a script cannot be run "
+			       "in a jail)");
 	for (unsigned int i = 0; i < ehdr.e_phnum; i++) {
 		if (pread(fd, &phdr, sizeof(phdr), (off_t)(ehdr.e_phoff + i * sizeof(phdr))) !=
 		    sizeof(phdr))
@@ -95,8 +96,7 @@ static int take_line(struct needs *needs, char *line, char err[NEEDS_ERROR])
 	return rc ? rc : add_directory(needs, path);
 }
 
-static int list(struct needs *needs, const char *interp, const char *program,
-		char err[NEEDS_ERROR])
+static int list(struct needs *needs, const char *interp, const char *program, char err[NEEDS_ERROR])
 {
 	char line[LINE_SIZE];
 	int pair[2];

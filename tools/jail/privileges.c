@@ -20,8 +20,8 @@ static int set_limits(void)
 		rlim_t limit;
 	} limits[] = {
 		// Not 0: with that, a core_pattern that is a pipe still gets the whole dump.
-		{RLIMIT_CORE, 1},      {RLIMIT_NOFILE, FILES_MAX}, {RLIMIT_NPROC, JAIL_TASKS},
-		{RLIMIT_MEMLOCK, 0},   {RLIMIT_MSGQUEUE, 0},	   {RLIMIT_NICE, 0},
+		{RLIMIT_CORE, 1},    {RLIMIT_NOFILE, FILES_MAX}, {RLIMIT_NPROC, JAIL_TASKS},
+		{RLIMIT_MEMLOCK, 0}, {RLIMIT_MSGQUEUE, 0},	 {RLIMIT_NICE, 0},
 		{RLIMIT_RTPRIO, 0},
 	};
 

@@ -21,8 +21,7 @@ static int put(int root, const char *path, bool directory, uint64_t attributes)
 {
 	char target[PATH_MAX];
 	struct mount_attr attr = {.attr_set = attributes};
-	cleanup_close int tree =
-		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	cleanup_close int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
 		return -errno;
@@ -57,9 +56,9 @@ static int make_devices(const struct jail_plan *plan)
 		if (mknod(plain[i].path, S_IFCHR | 0666, makedev(1, plain[i].minor)) ||
 		    chmod(plain[i].path, 0666))
 			return -errno;
-	if (plan->kvm && (stat("/dev/kvm", &kvm) || !S_ISCHR(kvm.st_mode) ||
-			  mknod("dev/kvm", S_IFCHR | 0600, kvm.st_rdev) ||
-			  chown("dev/kvm", plan->id, plan->id)))
+	if (plan->kvm &&
+	    (stat("/dev/kvm", &kvm) || !S_ISCHR(kvm.st_mode) ||
+	     mknod("dev/kvm", S_IFCHR | 0600, kvm.st_rdev) || chown("dev/kvm", plan->id, plan->id)))
 		return errno ? -errno : -ENODEV;
 	return 0;
 }
@@ -103,9 +102,9 @@ static int fill(const struct jail_plan *plan, int root, const char **what)
 	if (mount(NULL, "dev", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL))
 		return -errno;
 	*what = "/proc";
-	if (mkdir("proc", 0755) || mount("proc", "proc", "proc",
-					 MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-					 "subset=pid,hidepid=invisible"))
+	if (mkdir("proc", 0755) ||
+	    mount("proc", "proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "subset=pid,hidepid=invisible"))
 		return -errno;
 	return 0;
 }
