@@ -47,3 +47,9 @@ $(BUILD)/node-tests/second.elf: $(VMM_dir)/boot/second.c $(VMM_dir)/guest.h mk/n
 		-Wl,-Ttext,0x200000,-e,second,--build-id=none,--section-start,.multiboot=0x1ff000 \
 		-o $@ $<
 node-programs: $(VMM_out)/cl-door $(BUILD)/node-tests/second.elf
+# What plays a compromised QEMU (tests/host/jail.sh, tests/node/test_jail.py).
+$(VMM_out)/cl-breakout: tests/jail/breakout.c mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -static -o $@ $< -lpthread
+node-programs: $(VMM_out)/cl-breakout

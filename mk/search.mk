@@ -23,5 +23,5 @@ $(ATTACK_BINS): $(BUILD)/bin/cl-%: tools/attack/%.c $(SEARCH_COMMON) $(ATTACK_CO
 
 #: make host-test      tests/host: programs against processes of the build machine
 .PHONY: host-test
-host-test: search
+host-test: search node-programs
 	$(Q)scripts/run-host

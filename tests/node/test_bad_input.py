@@ -75,6 +75,12 @@ ARGUMENTS = [  # arguments of run, exit code, a word of the message
     ("--accel tcg IMAGE", 2, "--plain"),
     ("--memory 32G IMAGE", 14, "MiB available"),
     ("--qemu /nonexistent IMAGE", 16, "QEMU"),
+    ("--qemu-arg file=/etc/passwd IMAGE", 2, "--file /etc/passwd"),
+    ("--file /nonexistent IMAGE", 2, "--file"),
+    ("--file /dev/mem IMAGE", 2, "--file"),
+    ("--file relative IMAGE", 2, "--file"),
+    ("--network bridge IMAGE", 2, "--network"),
+    ("--cpu-weight 10001 IMAGE", 2, "--cpu-weight"),
     ("--loader /nonexistent IMAGE", 16, "loader"),
     ("/nonexistent", 13, "nonexistent"),
     ("/etc/passwd", 13, "directory"),
@@ -337,8 +343,8 @@ def test_interrupted_start(node):
 
 
 def test_supervisor_killed(node):
-    "A supervisor killed with -9 leaves an orphan that ps shows and stop ends."
-    node.check(f"{RUN} --name orphan {tiny(node)}")
+    "Without a jail a supervisor killed with -9 leaves an orphan that ps shows and stop ends."
+    node.check(f"{RUN} --no-jail --name orphan {tiny(node)}")
     pid = zones.inspect(node, "orphan")["supervisor"]["pid"]
     node.check(f"kill -9 {pid}; while [ -d /proc/{pid} ]; do sleep 0.1; done")
     expect("orphaned" in node.check("cloister ps"), "not shown as orphaned")

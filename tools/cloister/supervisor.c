@@ -77,7 +77,8 @@ static enum event next_event(struct supervisor *s, int ms)
 		return EVENT_TICK;
 	if (p[4].revents & POLLIN) {
 		if (gate_serve(&run->gate, refused))
-			note("%s: QEMU may not listen on %s; see --publish", s->st.name, refused);
+			fail(0, "%s: QEMU may not listen on %s; see --publish", s->st.name,
+			     refused);
 	} else if (p[4].revents) {
 		gate_close(&run->gate); // it has ended
 	}

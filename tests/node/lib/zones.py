@@ -82,7 +82,7 @@ def ends(node, name, pattern, timeout=60):
 def nothing_left(node):
     """No process, no state, no memory file, no zone."""
     found = node.run("pgrep -a 'qemu-system|cloister'; ls -A /run/cloister 2>/dev/null | "
-                     "grep -v '^[.]lock$'; ls /dev/shm /dev/hugepages 2>/dev/null | "
+                     "grep -v '^[.]lock$'; ls -d /sys/fs/cgroup/cloister/*/ 2>/dev/null; ls /dev/shm /dev/hugepages 2>/dev/null | "
                      "grep -v '^/dev\\|^$'; grep cloister /proc/mounts; "
                      "cloister core info | grep '^zones' | grep -v ' 0 live'").out
     expect(not found.strip(), "something is left", found)
