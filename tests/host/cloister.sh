@@ -18,7 +18,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-jail=() as_job=
+jail=()
 mkdir "$tmp/cgroup"
 if mount -t cgroup2 cgroup "$tmp/cgroup" 2>/dev/null; then
 	export CLOISTER_CGROUP=$tmp/cgroup/cloister-test-$$
@@ -28,6 +28,7 @@ fi
 
 # Nothing of ours may outlive this script, whatever fails.
 end_all() {
+	[ "$BASHPID" = "$$" ] || return
 	"$cloister" stop --all >/dev/null 2>&1
 	[ ${#jail[@]} -gt 0 ] || rmdir "$CLOISTER_CGROUP" 2>/dev/null
 	umount "$tmp/cgroup" 2>/dev/null
@@ -69,17 +70,15 @@ fresh() {
 	rm -rf "$tmp/fake"
 	mkdir -p "$tmp/fake"
 	: >"$tmp/fake/announce"
-	how=good
+	qemu_is good
 }
 core_is() { echo "$1" >"$tmp/fake/core"; }
-qemu_is() { how=$1; }
-# as_job=exec: in the background, where $! is then the program and no shell.
 # The name of the file that QEMU announces itself in is replaced by a descriptor's, as with any file.
-start() {
-	$as_job "$cloister" run --qemu "$fake_qemu" --file "$tmp/fake/announce:rw" \
-		--qemu-arg "announce=$tmp/fake/announce" --qemu-arg "how=$how" "${jail[@]}" "$@"
+qemu_is() {
+	launch=("$cloister" run --qemu "$fake_qemu" --file "$tmp/fake/announce:rw"
+		--qemu-arg "announce=$tmp/fake/announce" --qemu-arg "how=$1" "${jail[@]}")
 }
-run() { start "$@" >"$tmp/out" 2>"$tmp/err"; }
+run() { "${launch[@]}" "$@" >"$tmp/out" 2>"$tmp/err"; }
 
 # exits CODE COMMAND…
 exits() {
@@ -275,7 +274,7 @@ check "the Core need not be told" core_untold
 fresh
 qemu_is stall
 for signal in INT TERM HUP; do
-	as_job=exec start --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+	"${launch[@]}" --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 	launcher=$!
 	eventually test -S "$tmp/run/f/qmp.sock"
 	kill -$signal $launcher
@@ -283,7 +282,7 @@ for signal in INT TERM HUP; do
 	check "SIG$signal while starting: exit code" test $? -eq $((128 + $(kill -l $signal)))
 	check "SIG$signal while starting: nothing left" nothing_left
 done
-as_job=exec start --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+"${launch[@]}" --name f "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 eventually test -S "$tmp/run/f/qmp.sock"
 kill -9 $launcher
@@ -307,7 +306,7 @@ check "another digest: nothing left" nothing_left
 fresh
 rounds=0
 for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12 0.2 0.3; do
-	as_job=exec start --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+	"${launch[@]}" --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 	launcher=$!
 	sleep $delay
 	kill -INT $launcher 2>/dev/null
@@ -326,7 +325,7 @@ check "Ctrl-C at any moment leaves nothing" test $rounds -eq 10
 
 # In the foreground.
 fresh
-as_job=exec start --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+"${launch[@]}" --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 check "foreground shows the console" eventually grep -q 'hello' "$tmp/out"
 kill -INT $launcher
@@ -335,7 +334,7 @@ check "Ctrl-C in the foreground: exit code" test $? -eq 130
 check "Ctrl-C in the foreground: the Core was told" core_told
 check "Ctrl-C in the foreground: nothing left" nothing_left
 fresh
-as_job=exec start --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+"${launch[@]}" --foreground --name h "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
 eventually grep -q '^h instance' "$tmp/out"
 read -r instance measured _ <"$(echo "$tmp"/fake/zone-*)"

@@ -16,6 +16,7 @@ if [ "$(id -u)" -ne 0 ] || ! mount -t cgroup2 cgroup "$tmp/cgroup" 2>/dev/null; 
 	exit 0
 fi
 end_all() {
+	[ "$BASHPID" = "$$" ] || return
 	"$cloister" stop --all >/dev/null 2>&1
 	rmdir "$CLOISTER_CGROUP" 2>/dev/null
 	umount "$tmp/cgroup"

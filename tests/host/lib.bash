@@ -3,7 +3,9 @@
 bin=${BUILD:-build}/bin
 tmp=$(mktemp -d)
 victim=
+# A child that a signal hits before its exec runs its parent's trap.
 cleanup() {
+	[ "$BASHPID" = "$$" ] || return
 	[ -z "$victim" ] || kill "$victim" 2>/dev/null
 	rm -rf "$tmp"
 }
