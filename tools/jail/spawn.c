@@ -139,7 +139,7 @@ static int receive(int from, struct gate *gate, char err[JAIL_ERROR])
 		return 0;
 	}
 	if (n <= 0)
-		strcpy(err, "it ended while it was being locked in");
+		snprintf(err, JAIL_ERROR, "it ended while it was being locked in");
 	else
 		err[n] = '\0';
 	return -ECANCELED;
