@@ -2,7 +2,7 @@
 VMM_dir := tests/node/programs
 VMM_out := $(BUILD)/node/payload/usr/lib/cloister-tests
 
-$(VMM_out)/cl-vmm: $(wildcard $(VMM_dir)/*.[chS] include/cloister/*.h) mk/node-tests.mk
+$(VMM_out)/cl-vmm: $(wildcard $(VMM_dir)/*.[chS] $(VMM_dir)/*.inc include/cloister/*.h) mk/node-tests.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -I$(VMM_dir) -static -o $@ $(filter %.c %.S,$^)

@@ -517,11 +517,14 @@ task_spin:
 1:	pause
 	jmp 1b
 
+#include "guest_attack.inc"
+
 	.balign 4
 tasks:
 	.irp name, spin, instructions, msrs, msr_values, cpuid, calls, exit, pages, versions, \
 		secrets, triple_fault, interrupts, fetch_shared, tables_shared, outside_ram, hole, \
-		convert, twice, debugregs
+		convert, twice, debugregs, rounds, look, tell, own_msrs, clock, acpi, write_msrs, \
+		write_ports, random_calls, random_tables
 	.long task_\name - tasks
 	.endr
 

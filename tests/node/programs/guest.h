@@ -36,7 +36,11 @@
 #define SECRET	  0x5ec2e7c0de5ec2e7
 #define PATTERN	  0x434c4f4953544552
 
-#define TASKS	  19
+/* Of guest_attack.inc: upper half of PATTERN; "RSD PTR ". */
+#define PATTERN_HIGH 0x434c4f49
+#define ACPI_RSDP    0x2052545020445352
+
+#define TASKS 29
 #ifndef __ASSEMBLER__
 enum task {
 	TASK_SPIN,
@@ -58,6 +62,17 @@ enum task {
 	TASK_CONVERT,
 	TASK_TWICE,
 	TASK_DEBUGREGS,
+	/* guest_attack.inc */
+	TASK_ROUNDS,
+	TASK_LOOK,
+	TASK_TELL,
+	TASK_OWN_MSRS,
+	TASK_CLOCK,
+	TASK_ACPI,
+	TASK_WRITE_MSRS,
+	TASK_WRITE_PORTS,
+	TASK_RANDOM_CALLS,
+	TASK_RANDOM_TABLES,
 };
 #endif
 
