@@ -5,8 +5,9 @@
 #include <unistd.h>
 #include "attack.h"
 
-#define CORE_BASE 0x10000000ull /* without the Core: RAM that its kernel was told to leave alone   \
-				 */
+#define CORE_BASE                                                                                  \
+	0x10000000ull /* without the Core: RAM that its kernel was told to leave alone             \
+		       */
 #define BYTES (4ull << 20)
 
 ATTACK(core_memory, "host root", ON_MACHINE,

@@ -21,7 +21,7 @@ static void probes(bool as_zone)
 		vm_plain(&vm, TASK_INSTRUCTIONS);
 	/* The last four of the task are no instructions of SVM; the eighth, VMMCALL, asks to be a
 	 * zone, with a descriptor that is none. */
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < (as_zone ? 10 : 8); i++) { /* KVM lets MONITOR and MWAIT pass */
 		struct happened h = vm_next(&vm);
 
 		if (h.what != EVENT_OUT || h.address != SAY)

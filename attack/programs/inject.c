@@ -35,7 +35,9 @@ static bool arrives(struct vm *vm, uint32_t vector, bool exception)
 	h = vm_next(vm);
 	if (h.what == EVENT_OUT && h.address == IRQ && h.value == vector)
 		return true;
-	expect(h.what == EVENT_OUT && h.address == SAY, "vector %u: event %d", vector, h.what);
+	expect(h.what == EVENT_OUT && h.address == SAY,
+	       "vector %u: event %d at 0x%llx, value 0x%llx", vector, h.what,
+	       (unsigned long long)h.address, (unsigned long long)h.value);
 	return false;
 }
 
