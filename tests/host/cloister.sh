@@ -131,6 +131,11 @@ digest=$("$cloister" measure "$tmp/img")
 check "run prints the digest that measure computes" grep -q "^a instance [0-9]* digest $digest\$" "$tmp/out"
 check "ps lists it as live" status_is live
 check "ps has a table" grep -q '^a .* live ' <("$cloister" ps)
+check "inspect --core counts what was refused" is <("$cloister" inspect --core --json) "j['refused']" 42
+check "inspect --core names the reasons, printable" is <("$cloister" inspect --core --json) \
+	"'|'.join(j['log'])" "[warn] launch refused|[err] a?b"
+check "inspect --core lists the zones" is <("$cloister" inspect --core --json) \
+	"len(j['zones']) > 0 and all('refused' in z for z in j['zones'])" True
 check "inspect shows the Core's counters" is <("$cloister" inspect a) "j['core']['open_pages']" 17
 check "logs shows the console" grep -q 'hello .* from the console' <("$cloister" logs a)
 check "the same name is refused" exits 17 run --name a "$tmp/img"

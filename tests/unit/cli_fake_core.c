@@ -192,6 +192,16 @@ long core_port_call(uint32_t op, void *argument, size_t bytes)
 		struct cl_core_info *info = argument;
 		info->abi_version = strcmp(how, "old") ? CL_ABI_VERSION : CL_ABI_VERSION + 1;
 		strcpy(info->version, "0.0.0-fake");
+		info->refused = 42;
+		return 0;
+	}
+	if (op == CL_OP_LOG && bytes == sizeof(struct cl_log_read)) {
+		static const char text[] = "cloister: [info] up\ncloister: [warn] launch refused\n"
+					   "cloister: [err] a\033b\ncloister: [warn] half a line";
+		struct cl_log_read *log = argument;
+		log->count = log->position ? 0 : (uint32_t)strlen(text);
+		memcpy(log->text, text, log->count);
+		log->position += log->count;
 		return 0;
 	}
 	if (op == CL_OP_ZONE_INFO && bytes == sizeof(struct cl_zone_info))

@@ -5,15 +5,21 @@
 #include <string.h>
 #include "cleanup.h"
 #include "corecall.h"
+#include "inspect_core.h"
 #include "message.h"
 #include "state.h"
 #include "verbs.h"
 #include "zone_json.h"
 
-static const char help[] = "usage: cloister inspect NAME\n"
-			   "\n"
-			   "Print all that is known about a zone as JSON: how it was started, its\n"
-			   "processes and files, and under \"core\" the Core's own counters.\n";
+static const char help[] =
+	"usage: cloister inspect NAME\n"
+	"       cloister inspect --core [--json]\n"
+	"\n"
+	"Print all that is known about a zone as JSON: how it was started, its\n"
+	"processes and files, and under \"core\" the Core's own counters.\n"
+	"\n"
+	"  --core  what the Core has refused so far: in all, for each zone that it remembers, and\n"
+	"          the lines about it that its log still holds; its memory; with --json as JSON\n";
 
 int verb_inspect(int argc, char **argv)
 {
@@ -23,6 +29,9 @@ int verb_inspect(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "--help"))
 		return verb_help(help);
+	if (argc >= 2 && !strcmp(argv[1], "--core") &&
+	    (argc == 2 || (argc == 3 && !strcmp(argv[2], "--json"))))
+		return inspect_core(argc == 3);
 	if (argc != 2 || argv[1][0] == '-')
 		return verb_usage("inspect");
 	if (state_load(&st, argv[1]))
