@@ -8,3 +8,17 @@ $(VMM_out)/cl-attack: $(wildcard $(ATTACK_dir)/*.[ch]) $(ATTACK_guest) $(wildcar
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -I$(VMM_dir) -static -o $@ $(filter %.c %.S,$^)
 node-programs: $(VMM_out)/cl-attack
+
+# Each step is a make of its own: what is built decides what the next one sees.
+#: make attack         every known attack, and each against a control; ATTACKS=text picks some
+.PHONY: attack
+attack: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
+	$(Q)attack/run $(if $(ATTACKS),-k '$(ATTACKS)')
+
+#: make attack-docs    write the last run's table into docs/security-tests.md
+.PHONY: attack-docs
+attack-docs:
+	$(Q)attack/table.py docs/security-tests.md

@@ -8,12 +8,12 @@
 
 #define WINDOW	0xfee00000ull
 #define ICR_LOW 0x300u
-#define ICR_HI	0x310u
-#define INIT	0x4500u /* level, assert */
+#define INIT	0x4500u /* asserted */
 #define SIPI	0x4600u
 #define SMI	0x4200u
 #define NMI	0x4400u
 #define OTHERS	0xc0000u
+#define CPU_1	0x1000u /* in an MSI's address */
 
 static volatile uint8_t *window;
 
@@ -23,12 +23,16 @@ static void put(uint32_t offset, uint32_t value)
 	tried(1);
 }
 
-ATTACK(icr_init, "host root", ON_MACHINE,
-       "The host sends INIT, SIPI, SMI and NMI to the other CPUs by the local APIC's command "
-       "register and by MSI writes to the rest of the window. Gained: writes that the Core did not "
-       "refuse (without the Core: CPUs that run the code which SIPI names).")
+ATTACK(msi_init, "host root", ON_MACHINE,
+       "The host sends INIT, SIPI, SMI and NMI to the other CPU by MSI writes all over the window, "
+       "by "
+       "aliases of the local APIC's registers, and SMI by the command register itself (INIT and "
+       "SIPI there are played by the Core). Gained: writes that the Core did not refuse; control: "
+       "CPUs that obey INIT.")
 {
-	static const uint32_t modes[] = {SMI, INIT, SIPI | 0x9f, SIPI | 0x9f};
+	static const uint32_t modes[] = {SMI, INIT, SIPI | 0x9f, NMI};
+	static const uint32_t places[] = {CPU_1, 0x2004,      0xf000,	  0x0,
+					  0x8,	 ICR_LOW + 4, ICR_LOW + 8};
 	int mem = open("/dev/mem", O_RDWR | O_CLOEXEC | O_SYNC);
 
 	if (mem < 0)
@@ -37,27 +41,22 @@ ATTACK(icr_init, "host root", ON_MACHINE,
 	close(mem);
 	if (window == MAP_FAILED)
 		die("mmap of the local APIC");
-	uint64_t refused = zone ? core_info().refused : 0, count = 0;
+	if (!zone) {
+		put(CPU_1, INIT); /* one road is enough to show that it leads there */
+		return;
+	}
+	uint64_t refused = core_info().refused, count = 1;
+	put(ICR_LOW, SMI | OTHERS);
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		put(ICR_LOW, modes[i] | OTHERS);
-		count++;
-		if (!zone)
-			continue; /* one road is enough to show that it leads there */
-		/* By MSI: any address of the window; destination 1 and all. */
-		put(0x1000, modes[i]);
-		put(0x2004, modes[i]);
-		put(0xf000, modes[i] | 0x8000);
-		put(0x0, modes[i]);
-		put(0x8, modes[i]);		     /* QEMU's APIC takes these for MSIs as well */
-		put(ICR_LOW + 4, modes[i] | OTHERS); /* and these for ICR */
-		put(ICR_LOW + 8, modes[i] | OTHERS);
-		count += 7;
+		for (unsigned j = 0; j < sizeof(places) / sizeof(places[0]); j++) {
+			put(places[j],
+			    modes[i] | (places[j] > ICR_LOW && places[j] < CPU_1 ? OTHERS : 0));
+			count++;
+		}
 	}
-	if (zone) {
-		refused = core_info().refused - refused;
-		gained(refused < count ? count - refused : 0);
-		outcome("%llu of %llu refused and counted", (unsigned long long)refused,
-			(unsigned long long)count);
-	}
+	refused = core_info().refused - refused;
+	gained(refused < count ? count - refused : 0);
+	outcome("%llu of %llu refused and counted", (unsigned long long)refused,
+		(unsigned long long)count);
 	munmap((void *)(uintptr_t)window, 0x10000);
 }
