@@ -22,3 +22,12 @@ attack: setup
 .PHONY: attack-docs
 attack-docs:
 	$(Q)attack/table.py docs/security-tests.md
+
+SOAK_MINUTES ?= 60
+#: make soak           zones started, loaded, attacked and ended for SOAK_MINUTES (60)
+.PHONY: soak
+soak: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
+	$(Q)attack/soak $(SOAK_MINUTES)
