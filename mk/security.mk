@@ -31,3 +31,13 @@ soak: setup
 	$(Q)$(MAKE) --no-print-directory images
 	$(Q)$(MAKE) --no-print-directory node
 	$(Q)attack/soak $(SOAK_MINUTES)
+
+# The attacker's own host kernel.
+$(BUILD)/attack/hostkernel.elf: attack/payload/hostkernel.S mk/security.mk
+	$(call say,AS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -c -o $@.o $<
+	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x200000 -e payload \
+		--section-start .multiboot=0x1ff000 -o $@ $@.o
+	$(Q)rm $@.o
+node-programs: $(BUILD)/attack/hostkernel.elf
