@@ -5,8 +5,21 @@
 #include <sys/ioctl.h>
 #include "attack.h"
 
-#define ENTRIES 256
-#define FORGED	0xf0f0f0f0u
+#define ENTRIES	 256
+#define FORGED	 0xf0f0f0f0u
+#define MSRS_MAX 6
+
+/* How many of these MSRs of the guest KVM has set to their values. */
+static int set_msrs(const struct vm *vm, const struct kvm_msr_entry *entries, unsigned n)
+{
+	uint64_t room[sizeof(struct kvm_msrs) / 8 + MSRS_MAX * sizeof(*entries) / 8];
+	struct kvm_msrs *m = (struct kvm_msrs *)(void *)room;
+
+	memset(room, 0, sizeof(room));
+	m->nmsrs = n;
+	memcpy(m->entries, entries, n * sizeof(*entries));
+	return ioctl(vm->vcpu, KVM_SET_MSRS, m);
+}
 
 ATTACK(forged_cpuid, "QEMU, KVM", ON_GUEST,
        "QEMU forges leaves of CPUID: vendor, features, hypervisor, memory encryption. Gained: "
@@ -56,19 +69,16 @@ ATTACK(forged_msr, "QEMU, KVM", ON_GUEST,
 {
 	static const uint32_t msr[] = {0xc0000082, 0xc0000083, 0xc0000102,
 				       0x175,	   0x176,      0xc0000081};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[6];
-	} set = {.head.nmsrs = 6};
+	struct kvm_msr_entry entry[MSRS_MAX];
 	struct vm vm;
 	uint64_t word;
 
 	for (unsigned i = 0; i < 6; i++)
-		set.entry[i] = (struct kvm_msr_entry){.index = msr[i], .data = 0x123400};
+		entry[i] = (struct kvm_msr_entry){.index = msr[i], .data = 0x123400};
 	victim(&vm, TASK_OWN_MSRS, 0, 0);
 	for (unsigned round = 0; round < 4; round++) {
 		expect(hears(&vm, &word) && word == SAY_PAGES, "the guest does not work");
-		int n = ioctl(vm.vcpu, KVM_SET_MSRS, &set);
+		int n = set_msrs(&vm, entry, 6);
 		expect(n == 6, "KVM_SET_MSRS took %d", n);
 		tried(6);
 		expect(hears(&vm, &word), "the guest does not work");
@@ -81,19 +91,15 @@ ATTACK(forged_tsc, "QEMU, KVM", ON_GUEST,
        "QEMU sets the guest's time stamp counter back and forth at its exits. Gained: jumps that "
        "the guest sees.")
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[1];
-	} set = {.head.nmsrs = 1};
 	struct vm vm;
 	uint64_t last, now;
 
 	victim(&vm, TASK_CLOCK, 0, 0);
 	expect(hears(&vm, &last), "the guest does not work");
 	for (unsigned i = 0; i < 20; i++) {
-		set.entry[0] =
-			(struct kvm_msr_entry){.index = 0x10, .data = i % 2 ? 0 : 1ull << 50};
-		expect(ioctl(vm.vcpu, KVM_SET_MSRS, &set) == 1, "KVM does not set the TSC");
+		struct kvm_msr_entry tsc = {.index = 0x10, .data = i % 2 ? 0 : 1ull << 50};
+
+		expect(set_msrs(&vm, &tsc, 1) == 1, "KVM does not set the TSC");
 		tried(1);
 		expect(hears(&vm, &now), "the guest does not work");
 		gained(now < last || now - last > 1u << 14); /* in units of 2^32 */

@@ -40,7 +40,7 @@
 #define PATTERN_HIGH 0x434c4f49
 #define ACPI_RSDP    0x2052545020445352
 
-#define TASKS 29
+#define TASKS	     29
 #ifndef __ASSEMBLER__
 enum task {
 	TASK_SPIN,
