@@ -151,7 +151,16 @@ class Suite:
         return path
 
     def use(self, kind, store=False):
-        """The canary goes to the guest and comes back: it works, and has it in plaintext."""
+        """The canary goes to the guest and comes back: it works, and has it in plaintext. After
+        minutes of standstill a connection may be gone; the guest has to take another."""
+        try:
+            self._use(kind, store)
+        except (OSError, RedisError):
+            self.clients.pop(kind).close()
+            self.clients[kind] = self._connect(kind)
+            self._use(kind, store)
+
+    def _use(self, kind, store):
         data = self.canaries[kind].read_bytes()
         if store and self.clients[kind].command("SET", "canary", data) != b"OK":
             raise NodeError(f"{kind} does not take the canary")

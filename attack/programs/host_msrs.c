@@ -62,9 +62,6 @@ ATTACK(host_msrs, "host root", ON_MACHINE,
 	int fd = open_msrs();
 
 	for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
-		/* Without the Core this one would take the APIC from under the running kernel. */
-		if (writes[i].msr == 0x1b && !zone)
-			continue;
 		bool took = takes(fd, writes[i].msr, writes[i].value);
 
 		tried(1);
