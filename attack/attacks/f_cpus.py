@@ -5,30 +5,31 @@ import re
 from suite import Attack, Outcome
 
 
-def reset_vector(suite):
-    """Does CPU 1 wait where INIT leaves a CPU? QEMU's monitor sees its registers."""
+def obeys(suite):
+    """Is CPU 1 where INIT leaves a CPU, or at the code that SIPI named (0x9f000)? QEMU's monitor
+    sees its registers."""
     registers = suite.node.monitor("info registers -a").split("CPU#")
     mine = next(r for r in registers if r.startswith("1"))
-    return bool(re.search(r"EIP=0000fff0", mine)) and "CS =f000 ffff0000" in mine
+    return bool(re.search(r"^CS =(f000 ffff0000|9f00 0009f000)", mine, re.M))
 
 
 def run(suite):
     outcome = suite.program("msi_init", "zone")
-    if reset_vector(suite):
+    if obeys(suite):
         outcome.gained += 1
     return outcome
 
 
 def control(suite):
     # The firmware has left it asleep in a loop of its own.
-    if reset_vector(suite):
-        raise RuntimeError("CPU 1 stands at the reset vector before anything is tried")
+    if obeys(suite):
+        raise RuntimeError("CPU 1 is in real mode before anything is tried")
     suite.program("msi_init", "plain")
-    return Outcome(1, int(reset_vector(suite)))
+    return Outcome(1, int(obeys(suite)))
 
 
 Attack("msi_init", "host root",
        "The host sends INIT, SIPI, SMI and NMI to the other CPU by MSI writes all over the window, "
        "by aliases of the local APIC's registers, and SMI by its command register (INIT and SIPI "
        "there are played by the Core). Gained: writes that the Core did not refuse, CPUs reset; "
-       "control: CPUs that obey INIT.", run, control, control_on="machine")
+       "control: CPUs that obey INIT and SIPI.", run, control, control_on="machine")

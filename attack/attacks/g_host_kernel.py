@@ -55,7 +55,7 @@ def outcome(faults, memory):
         raise RuntimeError("VMSAVE does not work even on a page of the host's own")
     pages = [memory[i:i + PAGE] for i in range(0, len(memory), PAGE)]
     written = sum(p[MARKER_AT:MARKER_AT + 8] == MARKER for p in pages)
-    ran = sum(p[INVALID_AT:INVALID_AT + 8] == b"\xff" * 8 for p in pages)
+    ran = sum(p[INVALID_AT:INVALID_AT + 4] == b"\xff" * 4 for p in pages)
     missing = sum(PAGES - faults[k] for k in ("vmsave", "vmload", "vmrun"))
     return Outcome(3 * PAGES, missing + 8 * (written + ran),
                    f"{sum(faults.values())} of {3 * PAGES} faulted")

@@ -97,14 +97,12 @@ payload:
 	call told
 
 	// VMRUN of what is no VMCB exits at once with VMEXIT_INVALID where it is not refused: into the
-	// VMCB, at 0x70, all ones.
+	// VMCB, at 0x70, all ones. (That exit changes no register but EAX, which it brings back.)
 	xorl %edi, %edi
 	movl %ebx, %eax
 	movl $PAGES, %ecx
-9:	pushal
-	vmrun
+9:	vmrun
 	clgi
-	popal
 	addl $4096, %eax
 	loop 9b
 	movl $vmrun_is, %esi

@@ -42,7 +42,9 @@ ATTACK(msi_init, "host root", ON_MACHINE,
 	if (window == MAP_FAILED)
 		die("mmap of the local APIC");
 	if (!zone) {
-		put(CPU_1, INIT); /* one road is enough to show that it leads there */
+		/* One road is enough to show that it leads there. */
+		put(CPU_1, INIT);
+		put(CPU_1, SIPI | 0x9f);
 		return;
 	}
 	uint64_t refused = core_info().refused, count = 1;
