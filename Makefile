@@ -39,9 +39,9 @@ help:
 all:
 
 include mk/unit.mk
-include $(filter-out mk/unit.mk mk/check.mk,$(wildcard mk/*.mk))
-# Last, as it looks at what the others build.
-include mk/check.mk
+include $(filter-out mk/unit.mk mk/fuzz.mk mk/check.mk,$(wildcard mk/*.mk))
+# Last, as they look at what the others build.
+include mk/fuzz.mk mk/check.mk
 
 #: make clean          remove what was built (keeps build/cache: packages and root file systems)
 .PHONY: clean distclean

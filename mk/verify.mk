@@ -1,4 +1,4 @@
-# libcloister-verify: static and shared, with a pkg-config file; and the fuzz target of its parser.
+# libcloister-verify: static and shared, with a pkg-config file.
 VERIFY_src := $(wildcard verify/*.c)
 VERIFY_obj := $(VERIFY_src:verify/%.c=$(BUILD)/verify/%.o)
 VERIFY_libs := -lssl -lcrypto -ljansson
@@ -37,29 +37,3 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -e 's|@version@|$(VERSION)|' -e 's|@includedir@|$(CURDIR)/include|' \
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
-
-# The whole way from bytes to verdict, with what libFuzzer can reach of it.
-FUZZ_SECONDS ?= 30
-FUZZ_CFLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -Iinclude -Iverify -Icore \
-	       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-
-$(BUILD)/fuzz/report_fuzz: tests/fuzz/report_fuzz.c $(VERIFY_src) $(wildcard verify/*.h) \
-			   include/cloister/verify.h
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(VERIFY_libs) -lcbor
-
-# The seed: a report that the Core's own code made.
-$(BUILD)/fuzz/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
-
-#: make fuzz-report    fuzz the report parser for FUZZ_SECONDS (30)
-.PHONY: fuzz-report
-fuzz-report: $(BUILD)/fuzz/report_fuzz $(BUILD)/fuzz/report_seed
-	$(Q)mkdir -p $(BUILD)/fuzz/report_corpus $(BUILD)/fuzz/report_crashes
-	$(Q)$(BUILD)/fuzz/report_seed > $(BUILD)/fuzz/report_corpus/good
-	$(Q)$(BUILD)/fuzz/report_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=1100 -timeout=5 \
-		-print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/report_crashes/ \
-		$(BUILD)/fuzz/report_corpus

@@ -4,25 +4,13 @@
  * register-seeding bytes, then the code. ASan sees reads past the end, UBSan what C leaves open;
  * the rest is checked here.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <cloister/call.h>
+#include "fuzz.h"
 #include "insn/assist.h"
 #include "insn/insn.h"
 #include "insn/mmio.h"
 
 #define HEADER 17u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Decode from a block of exactly n bytes. On failure *out must stay as it was. */
 static int decode_exact(struct insn *out, const uint8_t *code, size_t n, enum insn_mode mode)

@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: any bytes, as a report. Beside crashes it looks for broken promises: a verdict
 // better than "warning", an unsigned claim shown, a byte accepted that libcbor would not write.
-#include <stdlib.h>
-#include <string.h>
-
 #include <cbor.h>
 
 #include <cloister/verify.h>
+#include "fuzz.h"
 #include "parse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* What the parser takes for claims, libcbor takes for the same bytes. */
 static void compare_with_libcbor(const struct clv_parsed *p)

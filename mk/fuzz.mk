@@ -1,0 +1,62 @@
+# libFuzzer targets with ASan and UBSan, on host builds of the real sources (docs/fuzzing.md).
+#
+# A target NAME is tests/fuzz/NAME.c and one line below: $(call fuzz,NAME,SOURCES,FLAGS,LIBS).
+FUZZ_SECONDS ?= 60
+FUZZ_OUT := $(BUILD)/fuzz
+FUZZ_BASE_FLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -DCORE_VERSION='"0.0.0"' \
+	-DCLOISTER_VERSION='"$(VERSION)"' -include tests/fuzz/model/privileged.h \
+	-Itests/fuzz/model -Iinclude -Icore -Itests/fuzz -I$(TOOLS_gen) -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_TARGETS :=
+
+# The Core on a modelled machine: all of it but what drives the hardware, which machine.c plays.
+FUZZ_machine := tests/fuzz/machine.c core/lib/pool.c core/lib/log.c core/lib/format.c core/lib/uart.c \
+	core/trace/trace.c core/evidence/cbor.c core/evidence/kdf.c core/evidence/measure.c \
+	core/evidence/report.c $(wildcard core/cipher/*.c core/insn/*.c) \
+	$(filter-out core/svm/fpu.c,$(wildcard core/svm/*.c core/zone/*.c))
+FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
+FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
+	core/lib/format.c
+FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c) \
+	$(wildcard tools/launch/*.c)
+
+define fuzz
+FUZZ_TARGETS += $(1)
+$$(FUZZ_OUT)/obj/tests/fuzz/$(1).o: FUZZ_FLAGS := $(3)
+$$(FUZZ_OUT)/$(1): $$(patsubst %.c,$$(FUZZ_OUT)/obj/%.o,tests/fuzz/$(1).c $(2))
+	$$(call say,FUZZER,$$@)
+	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(4)
+endef
+
+#            target      sources, flags, libraries
+$(eval $(call fuzz,insn,core/insn/insn.c core/insn/mmio.c core/insn/assist.c))
+$(eval $(call fuzz,launch,core/zone/launch_check.c loader/plan.c,-I.))
+$(eval $(call fuzz,page,$(FUZZ_machine),,$(FUZZ_machine_libs)))
+$(eval $(call fuzz,memmap,core/boot/memmap.c))
+$(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
+$(eval $(call fuzz,payload,$(FUZZ_boot)))
+$(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
+
+$(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_BASE_FLAGS) $(FUZZ_FLAGS) -MMD -c -o $@ $<
+# The page cipher would otherwise take most of the time.
+$(FUZZ_OUT)/obj/core/cipher/%.o: FUZZ_FLAGS := -O2
+-include $(shell find $(FUZZ_OUT)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: fuzz fuzz-all fuzz-build fuzz-merge fuzz-teeth
+fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)
+
+#: make fuzz           fuzz one target (FUZZ=name) for FUZZ_SECONDS (60), from its corpus
+fuzz: $(FUZZ_OUT)/$(FUZZ)
+	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ)
+#: make fuzz-all       all targets, one after the other, FUZZ_SECONDS each
+fuzz-all: fuzz-build
+	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+#: make fuzz-merge     put what fuzzing found (FUZZ=name) into tests/fuzz/corpus, minimised
+fuzz-merge: $(FUZZ_OUT)/$(FUZZ)
+	$(Q)scripts/fuzz merge $(FUZZ)
+#: make fuzz-teeth     does each target find a fault that is put there?
+fuzz-teeth:
+	$(Q)scripts/fuzz-teeth

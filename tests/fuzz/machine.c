@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+// The modelled machine: see machine.h. What of the Core is not linked is played here.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <asm/prctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "boot/boot.h"
+#include "cpu/clock.h"
+#include "cpu/msr.h"
+#include "evidence/entropy.h"
+#include "evidence/report_key.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+#include "machine.h"
+#include "svm/fpu.h"
+#include "svm/shadow.h"
+#include "zone/launch.h"
+#include "zone/page.h"
+
+#define PHYS_BITS   40u
+#define APIC_BASE   0xfee00900ull
+#define CACHED_GPNS 1024u
+
+uint64_t machine_clock;
+seal_fn *machine_sealed;
+enter_fn *machine_enter;
+
+static jmp_buf started;
+static uint64_t free_at_rest;
+
+/* ---- the CPU ---- */
+
+uint64_t rdmsr(uint32_t msr)
+{
+	return msr == 0x1b ? APIC_BASE : 0;
+}
+
+void wrmsr(uint32_t msr, uint64_t v)
+{
+	if (msr == MSR_GS_BASE)
+		require(!syscall(SYS_arch_prctl, ARCH_SET_GS, v));
+}
+
+struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub)
+{
+	/* Full of bits, so that what is cut away shows. */
+	struct cpuid_regs r = {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
+
+	if (leaf == 0x80000008)
+		r.eax = 0x3000 | PHYS_BITS;
+	return r;
+}
+
+uint64_t rdtsc(void)
+{
+	return machine_clock;
+}
+
+void clock_init(void)
+{
+}
+
+uint64_t clock_ticks(uint64_t ms)
+{
+	return ms * 1000;
+}
+
+uint32_t model_in(uint16_t port, unsigned size)
+{
+	return port;
+}
+
+void model_out(uint16_t port, uint32_t value, unsigned size)
+{
+}
+
+void svm_enter(uint64_t pa, uint64_t *gpr, uint64_t core_pa, bool host_if)
+{
+	if (!machine_enter)
+		longjmp(started, 1);
+	machine_enter(phys_to_virt(pa), gpr);
+}
+
+void cpu_desc_init(struct cpu_desc *d)
+{
+}
+
+void cpu_set_nmi_handler(void (*nmi_received)(void))
+{
+}
+
+static bool fpu_busy;
+
+void fpu_init(void)
+{
+}
+
+void fpu_begin(void)
+{
+	require(!fpu_busy);
+	fpu_busy = true;
+}
+
+void fpu_end(void)
+{
+	require(fpu_busy);
+	fpu_busy = false;
+}
+
+void fpu_store(uint8_t *area, uint64_t *xcr0)
+{
+}
+
+void fpu_load(const uint8_t *area, uint64_t xcr0)
+{
+}
+
+/* ---- keys: the same in every run ---- */
+
+int entropy_init(void)
+{
+	return 0;
+}
+
+void entropy_bytes(void *out, size_t size)
+{
+	memset(out, 0x5a, size);
+}
+
+void entropy_wipe(void)
+{
+}
+
+int report_key_init(void)
+{
+	return 0;
+}
+
+const uint8_t *report_key_public(void)
+{
+	static const uint8_t key[REPORT_KEY_PUBLIC_SIZE] = {1};
+
+	return key;
+}
+
+int report_key_sign(uint8_t sig[REPORT_KEY_SIG_SIZE], const uint8_t hash[REPORT_KEY_HASH_SIZE])
+{
+	memset(sig, 2, REPORT_KEY_SIG_SIZE);
+	return 0;
+}
+
+void report_key_wipe(void)
+{
+}
+
+/* The linker puts these in the place of panic() and page_seal(). */
+void __wrap_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void __real_page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
+		      uint8_t tag[PAGE_CIPHER_TAG_SIZE]);
+void __wrap_page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
+		      uint8_t tag[PAGE_CIPHER_TAG_SIZE]);
+
+void __wrap_panic(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("the Core panics: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+void __wrap_page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
+		      uint8_t tag[PAGE_CIPHER_TAG_SIZE])
+{
+	__real_page_seal(k, gpn, version, page, tag);
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		struct zone *z = zone_by_slot(i);
+
+		if (z->key == k) {
+			if (machine_sealed)
+				machine_sealed(z, gpn, version, page);
+			return;
+		}
+	}
+	fputs("a seal with a key that is no zone's\n", stderr);
+	abort();
+}
+
+/* ---- the host ---- */
+
+static struct npt host_table(void)
+{
+	return (struct npt){.root = phys_to_virt(frame_host_root())};
+}
+
+uint8_t *host_reach(uint64_t pa)
+{
+	struct npt npt = host_table();
+	unsigned level;
+	uint64_t *leaf;
+
+	/* As host_npf(): one fault gives a zone's frame back, or maps a device. */
+	for (unsigned faults = 0; !(leaf = npt_leaf(&npt, pa, &level)); faults++) {
+		require(faults < 2);
+		if (!page_surrender_frame(pa >> PAGE_SHIFT))
+			require(!frame_map_device(pa));
+	}
+	return (uint8_t *)phys_to_virt((*leaf & PTE_ADDR & ~(NPT_SIZE(level) - 1)) +
+				       (pa & (NPT_SIZE(level) - 1)));
+}
+
+uint64_t host_root(unsigned table)
+{
+	return ram(table * TABLE_PAGES);
+}
+
+static void host_write(uint64_t pa, uint64_t value)
+{
+	memcpy(host_reach(pa), &value, sizeof(value));
+}
+
+void host_map(unsigned table, uint64_t gpn, uint64_t entry)
+{
+	uint64_t page_table = host_root(table) + (3 + gpn / 512) * PAGE_SIZE;
+
+	require(gpn < TABLE_SPAN);
+	host_write(page_table + gpn % 512 * 8, entry);
+}
+
+static void host_make_table(unsigned table)
+{
+	uint64_t root = host_root(table), flags = PTE_P | PTE_W | PTE_U;
+
+	host_write(root, (root + PAGE_SIZE) | flags);
+	host_write(root + PAGE_SIZE, (root + 2 * PAGE_SIZE) | flags);
+	host_write(root + 2 * PAGE_SIZE, (root + 3 * PAGE_SIZE) | flags);
+	host_write(root + 2 * PAGE_SIZE + 8, (root + 4 * PAGE_SIZE) | flags);
+}
+
+struct zone *host_launch(unsigned table, const struct cl_launch_desc *desc, uint64_t window)
+{
+	struct cpu *cpu = this_cpu();
+	struct vmcb *g = cpu->guest_vmcb;
+	uint64_t desc_frame = ram(TABLES * TABLE_PAGES), gpa = (TABLE_SPAN - 1) * PAGE_SIZE;
+
+	/* The guest's last page holds the descriptor. */
+	memcpy(host_reach(desc_frame), desc, sizeof(*desc));
+	host_map(table, TABLE_SPAN - 1, desc_frame | PTE_P | PTE_W | PTE_U);
+	memset(cpu->gpr, 0, sizeof(cpu->gpr));
+	memset(g, 0, sizeof(*g));
+	memset(cpu->nested.vmcb12, 0, sizeof(*cpu->nested.vmcb12));
+	g->save.efer = EFER_LMA | EFER_LME | EFER_SVME;
+	g->save.cr0 = CR0_PE | CR0_PG;
+	g->save.cs.attrib = SEG_CODE64;
+	cpu->nested.vmcb12->control.ncr3 = host_root(table);
+	cpu->nested.vmcb12->control.asid = table + 1;
+	cpu->nested.vmcb12->control.nested_ctl = NESTED_NP_ENABLE;
+	cpu->nested.vmcb12_pa = ram(TABLES * TABLE_PAGES + 1 + table);
+	cpu->gpr[RBX] = gpa;
+	cpu->gpr[RCX] = window;
+	cpu->gpr[RSI] = table + 1;
+	cpu->run = RUN_GUEST;
+	int r = launch_protect(cpu);
+
+	require(r <= 0);
+	cpu->run = RUN_HOST;
+	return r ? NULL : zone_by_handle(table + 1);
+}
+
+/* ---- what must always hold ---- */
+
+/*
+ * A TLB that keeps whatever it may: translations of one epoch. One that has gone from its table
+ * while the epoch stands still is a stale translation that nobody will flush.
+ */
+struct tlb {
+	uint64_t epoch;
+	uint64_t pa[CACHED_GPNS]; /* 0: none */
+};
+static struct tlb host_tlb, zone_tlb[ZONES_MAX], view_tlb[ZONES_MAX], guest_tlb[HOST_ASIDS];
+
+static void tlb_epoch(struct tlb *tlb, uint64_t epoch)
+{
+	if (tlb->epoch == epoch)
+		return;
+	memset(tlb, 0, sizeof(*tlb));
+	tlb->epoch = epoch;
+}
+
+static void tlb_see(struct tlb *tlb, const struct npt *npt, uint64_t n, uint64_t gpa)
+{
+	unsigned level;
+	uint64_t *leaf = npt_leaf(npt, gpa, &level);
+	uint64_t pa = leaf ? (*leaf & PTE_ADDR & ~(NPT_SIZE(level) - 1)) +
+				      ALIGN_DOWN(gpa & (NPT_SIZE(level) - 1), PAGE_SIZE)
+			   : 0;
+
+	require(!tlb->pa[n] || tlb->pa[n] == pa); /* else: changed without a flush */
+	tlb->pa[n] = pa;
+}
+
+static void check_host_table(void)
+{
+	struct npt npt = host_table();
+
+	tlb_epoch(&host_tlb, host_epoch.changed);
+	for (uint64_t i = 0; i < RAM_FRAMES; i++) {
+		uint64_t pa = ram(i), *leaf = npt_leaf(&npt, pa, NULL);
+		enum frame_state state = frame_state(pa >> PAGE_SHIFT);
+
+		require(state == FRAME_HOST || state == FRAME_OPEN || state == FRAME_SEALED);
+		/* Private frames are out of reach, all others are where they were. */
+		require((state == FRAME_HOST) == (leaf != NULL));
+		tlb_see(&host_tlb, &npt, i, pa);
+		require(!leaf || host_tlb.pa[i] == pa);
+		if (state == FRAME_HOST)
+			continue;
+		unsigned slot;
+		uint32_t gpn;
+
+		frame_owner(pa >> PAGE_SHIFT, &slot, &gpn);
+		struct zone *z = zone_by_slot(slot);
+
+		require(z->state == CL_ZONE_LIVE);
+		int64_t index = page_index(z, (uint64_t)gpn << PAGE_SHIFT);
+
+		require(index >= 0);
+		const struct page_rec *rec = page_rec(z, (uint64_t)index);
+
+		require(rec && rec->pfn == pa >> PAGE_SHIFT);
+		require(rec->state == (state == FRAME_OPEN ? PAGE_OPEN : PAGE_SEALED));
+	}
+	for (uint64_t pa = CORE_BASE; pa < CORE_BASE + CORE_SIZE; pa += 16 * PAGE_SIZE) {
+		const uint64_t *leaf = npt_leaf(&npt, pa, NULL);
+
+		require(!leaf || (*leaf & PTE_ADDR) == frame_host_view(CORE_BASE));
+	}
+}
+
+/* Leaves that a guest of the host can use: never onto a zone's frame or Core memory. */
+static void check_shared_leaf(uint64_t leaf, unsigned level)
+{
+	for (uint64_t pa = leaf & PTE_ADDR, end = pa + NPT_SIZE(level); pa < end; pa += PAGE_SIZE) {
+		enum frame_state state = frame_state(pa >> PAGE_SHIFT);
+
+		require(state == FRAME_HOST || state == FRAME_DEVICE ||
+			pa == frame_host_view(CORE_BASE));
+	}
+}
+
+static unsigned private_leaves;
+
+static void check_table(const uint64_t *table, unsigned level, const struct zone *z)
+{
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t e = table[i];
+
+		if (!(e & PTE_P))
+			continue;
+		if (level > 1 && !(e & PTE_PS)) {
+			check_table(phys_to_virt(e & PTE_ADDR), level - 1, z);
+		} else if (!z) {
+			check_shared_leaf(e, level);
+		} else {
+			uint64_t pfn = (e & PTE_ADDR) >> PAGE_SHIFT;
+			uint32_t gpn;
+			unsigned slot;
+
+			require(level == NPT_4K && frame_state(pfn) == FRAME_OPEN);
+			frame_owner(pfn, &slot, &gpn);
+			require(slot == z->slot);
+			private_leaves++;
+		}
+	}
+}
+
+static void check_zone(struct zone *z)
+{
+	unsigned by_state[8] = {0};
+	uint64_t *root = z->vcpu.view.root, private_side = root[1u << (zone_cbit() - 39)];
+
+	for (uint64_t i = 0; i < z->nr_pages; i++) {
+		if (!z->recs[i / RECS_PER_PAGE]) {
+			i |= RECS_PER_PAGE - 1;
+			continue;
+		}
+		const struct page_rec *rec = page_rec(z, i);
+		const uint64_t *leaf = npt_leaf(&z->npt, page_gpa(z, i), NULL);
+
+		by_state[rec->state]++;
+		require((rec->state == PAGE_OPEN) == (leaf != NULL));
+		if (rec->state == PAGE_OPEN || rec->state == PAGE_SEALED) {
+			unsigned slot;
+			uint32_t gpn;
+
+			require(frame_state(rec->pfn) ==
+				(rec->state == PAGE_OPEN ? FRAME_OPEN : FRAME_SEALED));
+			frame_owner(rec->pfn, &slot, &gpn);
+			require(slot == z->slot && gpn == page_gpa(z, i) >> PAGE_SHIFT);
+		}
+		if (rec->state == PAGE_OPEN) {
+			require((*leaf & PTE_ADDR) >> PAGE_SHIFT == rec->pfn);
+			require(rec->slot < z->nr_open && z->open_list[rec->slot] == i);
+		}
+	}
+	require(z->nr_open <= z->window && z->nr_open == by_state[PAGE_OPEN]);
+	require(z->stats.open_pages == by_state[PAGE_OPEN]);
+	require(z->stats.sealed_pages == by_state[PAGE_SEALED]);
+	require(z->stats.surrendered_pages == by_state[PAGE_SURRENDERED]);
+	require(z->stats.shared_pages == by_state[PAGE_SHARED]);
+	private_leaves = 0;
+	check_table(z->npt.root, 4, z);
+	require(private_leaves == z->nr_open);
+	/* The other side of its table, with the private one taken away for a moment. */
+	require(private_side == z->npt.root[0]);
+	root[1u << (zone_cbit() - 39)] = 0;
+	check_table(root, 4, NULL);
+	root[1u << (zone_cbit() - 39)] = private_side;
+	tlb_epoch(&zone_tlb[z->slot], z->instance << 32 | z->epoch.changed);
+	tlb_epoch(&view_tlb[z->slot], z->instance << 32 | z->epoch.changed);
+	for (uint64_t n = 0; n < CACHED_GPNS; n++) {
+		tlb_see(&zone_tlb[z->slot], &z->npt, n, n << PAGE_SHIFT);
+		tlb_see(&view_tlb[z->slot], &z->vcpu.view, n, n << PAGE_SHIFT);
+	}
+}
+
+static void check_shadows(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (unsigned i = 0; i < HOST_ASIDS; i++) {
+		const struct shadow *s = &cpu->shadows.by_asid[i];
+
+		if (cpu->flush_guests)
+			memset(&guest_tlb[i], 0, sizeof(guest_tlb[i]));
+		if (!s->npt.root)
+			continue;
+		check_table(s->npt.root, 4, NULL);
+		require(s->npt.tables <= s->npt.quota);
+		for (uint64_t n = 0; n < CACHED_GPNS; n++)
+			tlb_see(&guest_tlb[i], &s->npt, n, n << PAGE_SHIFT);
+	}
+}
+
+void machine_check(void)
+{
+	require(!fpu_busy);
+	check_host_table();
+	zones_each(check_zone);
+	check_shadows();
+}
+
+/* ---- runs ---- */
+
+static void all_flushed(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	memset(&host_tlb, 0, sizeof(host_tlb));
+	memset(zone_tlb, 0, sizeof(zone_tlb));
+	memset(view_tlb, 0, sizeof(view_tlb));
+	memset(guest_tlb, 0, sizeof(guest_tlb));
+	cpu->flush_guests = false;
+}
+
+void machine_begin(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (unsigned i = 0; i < TABLES; i++)
+		host_make_table(i);
+	all_flushed();
+	cpu->run = RUN_HOST;
+	cpu->vcpu = NULL;
+}
+
+static void end_zone(struct zone *z)
+{
+	zone_kill(z, "end of the run");
+}
+
+void machine_end(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	zones_each(end_zone);
+	for (unsigned i = 0; i < ZONES_MAX; i++)
+		zone_discard(zone_by_slot(i));
+	shadow_drop_all();
+	for (unsigned i = 0; i < HOST_ASIDS; i++)
+		cpu->shadows.by_asid[i] = (struct shadow){.npt = cpu->shadows.by_asid[i].npt};
+	for (uint64_t i = 0; i < RAM_FRAMES; i++)
+		require(frame_state(ram(i) >> PAGE_SHIFT) == FRAME_HOST);
+	/* Whatever host and zones did, the Core has all of its memory back. */
+	require(pool_free_pages() == free_at_rest);
+	memset(phys_to_virt(RAM_BASE), 0, RAM_END - RAM_BASE);
+}
+
+static void make_boot_info(struct boot_info *bi)
+{
+	*bi = (struct boot_info){
+		.map = {{RAM_BASE, RAM_END - RAM_BASE, MEM_RAM}, {CORE_BASE, CORE_SIZE, MEM_RAM}},
+		.nr_map = 2,
+		.core_base = CORE_BASE,
+		.core_size = CORE_SIZE,
+		.cmdline = "",
+	};
+}
+
+void machine_init(void)
+{
+	static struct boot_info bi;
+	static struct cl_launch_desc desc = {
+		.magic = CL_DESC_MAGIC,
+		.version = CL_LAUNCH_VERSION,
+		.vcpus = 1,
+		.memory_bytes = CL_ZONE_MEMORY_MIN,
+		.entry_rip = 0x10000,
+		.nr_segs = 1,
+		.seg = {{0x10000, PAGE_SIZE}},
+	};
+	void *memory = mmap(phys_to_virt(RAM_BASE), CORE_BASE + CORE_SIZE - RAM_BASE,
+			    PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	require(memory == phys_to_virt(RAM_BASE));
+	pool_init(CORE_BASE, CORE_SIZE);
+	make_boot_info(&bi);
+	if (!setjmp(started))
+		core_main(&bi);
+	/* What is taken once and kept: shadows' roots, permission maps. */
+	for (unsigned i = 0; i < HOST_ASIDS; i++)
+		require(shadow_get(&this_cpu()->shadows, i, 0, false));
+	for (uint64_t pa = CORE_BASE; pa < CORE_BASE + CORE_SIZE; pa += PAGE_SIZE)
+		host_reach(pa);
+	machine_begin();
+	for (uint64_t i = 0; i < 64; i++)
+		host_map(0, i, ram(64 + i) | PTE_P | PTE_W | PTE_U);
+	struct zone *z = host_launch(0, &desc, 0);
+
+	require(z);
+	zone_kill(z, "warm");
+	shadow_drop_all();
+	free_at_rest = pool_free_pages();
+	machine_end();
+}
