@@ -45,13 +45,11 @@ static uint64_t take(struct memmap *free, uint64_t size, uint64_t align, uint64_
 	return at;
 }
 
-/* Copy all modules into `free`, below `high`. */
-static void stage_modules(const struct boot_info *bi, struct loader_info *li, struct memmap *free,
-			  uint64_t high)
+/* All modules lie in the firmware's RAM and outside the Core's image. Before one is looked at. */
+static void check_modules(const struct boot_info *bi, const struct loader_info *li)
 {
 	uint64_t image_end = virt_to_phys(core_image_end);
 	struct memmap firmware = {.nr = bi->nr_map};
-	struct memmap busy = *free;
 
 	memcpy(firmware.range, bi->map, sizeof(firmware.range));
 	for (unsigned int i = 0; i < li->nr_modules; i++) {
@@ -61,8 +59,16 @@ static void stage_modules(const struct boot_info *bi, struct loader_info *li, st
 		    (m->base < image_end && m->base + m->size > bi->core_base))
 			boot_fatal("module %u at 0x%lx, %lu bytes, is not in free memory", i,
 				   m->base, m->size);
-		reserve(&busy, m->base, m->size);
 	}
+}
+
+/* Copy all modules into `free`, below `high`. */
+static void stage_modules(struct loader_info *li, struct memmap *free, uint64_t high)
+{
+	struct memmap busy = *free;
+
+	for (unsigned int i = 0; i < li->nr_modules; i++)
+		reserve(&busy, li->module[i].base, li->module[i].size);
 	for (unsigned int i = 0; i < li->nr_modules; i++) {
 		struct loader_module *m = &li->module[i];
 		uint64_t at = take(&busy, m->size, PAGE_SIZE, SIZE_1M, high, "a module");
@@ -220,6 +226,7 @@ void payload_load(struct boot_info *bi, struct loader_info *li)
 	memcpy(host.range, bi->map, sizeof(host.range));
 	reserve(&host, bi->core_base, bi->core_size);
 	free = host;
+	check_modules(bi, li);
 
 	is_linux = bzimage_probe(phys_to_virt(first->base), first->size);
 	if (is_linux) {
@@ -230,7 +237,7 @@ void payload_load(struct boot_info *bi, struct loader_info *li)
 		if (bz.initrd_end < high)
 			high = bz.initrd_end;
 	}
-	stage_modules(bi, li, &free, high);
+	stage_modules(li, &free, high);
 	if (is_linux)
 		load_linux(bi, li, &bz, &host, &free);
 	else
