@@ -17,8 +17,9 @@ FUZZ_machine := tests/fuzz/machine.c core/lib/pool.c core/lib/log.c core/lib/for
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c
+FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c) \
-	$(wildcard tools/launch/*.c)
+	tools/launch/size.c
 
 define fuzz
 FUZZ_TARGETS += $(1)
@@ -35,7 +36,13 @@ $(eval $(call fuzz,page,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
+$(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
+$(eval $(call fuzz,fetch,verify/fetch.c zone/http.c zone/cmdline.c,-Iverify))
+$(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
+$(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
+$(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))
+$(eval $(call fuzz,zone_init,zone/cmdline.c zone/workload.c))
 
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 	$(call say,CC,$@)
@@ -45,14 +52,24 @@ $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 $(FUZZ_OUT)/obj/core/cipher/%.o: FUZZ_FLAGS := -O2
 -include $(shell find $(FUZZ_OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: fuzz fuzz-all fuzz-build fuzz-merge fuzz-teeth
+# A report that the Core's own code made.
+$(FUZZ_OUT)/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
+
+.PHONY: fuzz fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
+fuzz-seeds: $(FUZZ_OUT)/report_seed
+	$(Q)tests/fuzz/seeds.py $(FUZZ_OUT)/corpus
+	$(Q)mkdir -p $(FUZZ_OUT)/corpus/report
+	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)
 
 #: make fuzz           fuzz one target (FUZZ=name) for FUZZ_SECONDS (60), from its corpus
-fuzz: $(FUZZ_OUT)/$(FUZZ)
+fuzz: $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
 	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ)
 #: make fuzz-all       all targets, one after the other, FUZZ_SECONDS each
-fuzz-all: fuzz-build
+fuzz-all: fuzz-build fuzz-seeds
 	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 #: make fuzz-merge     put what fuzzing found (FUZZ=name) into tests/fuzz/corpus, minimised
 fuzz-merge: $(FUZZ_OUT)/$(FUZZ)

@@ -106,9 +106,47 @@ def launches():
     seed('launch', b'\1' + bytes(desc))
 
 
+def images():
+    line = b'console=ttyS0 quiet'
+    head = struct.pack('<HBBH', 256, 1, 16, len(line)) + b'070701' + bytes(10) + line
+    kernel = bytearray(bzimage(0x1000000, 0x200000))
+    seed('image', head + bytes(kernel))
+    struct.pack_into('<I', kernel, 0x1f4, 33)
+    seed('image', head + bytes(kernel) + bytes(512))
+    seed('zone_json', b'{"version": 1, "kernel": "k", "initrd": "i", "rootfs": "r", "verity": "v",'
+         b' "roothash": "' + b'ab' * 32 + b'", "cmdline": "quiet", "memory": "64M",'
+         b' "ports": [6379]}')
+    seed('zone_json', b'{"version": 1, "kernel": "d", "initrd": "../i", "rootfs": "out",'
+         b' "verity": "p", "cmdline": "a -- b", "memory": "1G"}')
+
+
+def texts():
+    for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/'):
+        seed('cloister', b'\0' + text)
+    process = b'{"pid": 1, "start": 2}'
+    seed('cloister', b'\1{"version": 1, "name": "z", "mode": "zone", "phase": "live",'
+         b'"supervisor": ' + process + b', "qemu": ' + process + b', "ram_fd": 3, "handle": "0f",'
+         b'"instance": 1, "digest": "00", "image": "/x", "memory_bytes": 1, "window_pages": 0,'
+         b'"idle_ms": 0, "publish": [{"address": "0.0.0.0", "host_port": 1, "zone_port": 2}],'
+         b'"started": 1, "ended": 0, "reason": "none"}')
+    for pieces in (b'\0', b'\7'):
+        seed('fetch', b'\1' + pieces + b'HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n'
+             b'Content-Length: 5\r\n\r\nhello')
+    seed('fetch', b'\0\0GET /report?nonce=' + b'0a' * 32 + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+    seed('zone_init', b'quiet cloister.roothash=' + b'0a' * 32 + b' cloister.verity=100:0a0b '
+         b'cloister.ip=10.0.0.2/24,10.0.0.1')
+    seed('zone_init', b'argv /bin/x a b\nuser redis\nport 80\nenv A=b\n# c\n'
+         b'tmpfs /tmp 0700 user 10m\n')
+    seed('zone_init', b'root:x:0:0:r:/:/b\nredis:x:107:112::/var:/b\n')
+    seed('cbor', b'\1\0\1\2\3abc\0\5\4\2\5\1\6\22')
+    seed('cbor', b'\0\xd2\x84\x43abc\xa1\x01\x26\x61a\x20')
+
+
 def main():
     boots()
     launches()
+    images()
+    texts()
     for name, units in SEEDS.items():
         directory = os.path.join(sys.argv[1], name)
         os.makedirs(directory, exist_ok=True)
