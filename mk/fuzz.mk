@@ -48,8 +48,9 @@ $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_BASE_FLAGS) $(FUZZ_FLAGS) -MMD -c -o $@ $<
-# The page cipher would otherwise take most of the time.
+# The page cipher and the model's checks would otherwise take most of the time.
 $(FUZZ_OUT)/obj/core/cipher/%.o: FUZZ_FLAGS := -O2
+$(FUZZ_OUT)/obj/tests/fuzz/machine.o: FUZZ_FLAGS := -O2 -fno-sanitize=fuzzer-no-link,address,undefined
 -include $(shell find $(FUZZ_OUT)/obj -name '*.d' 2>/dev/null)
 
 # A report that the Core's own code made.

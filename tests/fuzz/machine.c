@@ -7,8 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
+#include "boot/ap.h"
+#include "boot/paging.h"
 #include "cpu/clock.h"
+#include "cpu/features.h"
 #include "cpu/msr.h"
 #include "evidence/entropy.h"
 #include "evidence/report_key.h"
@@ -18,11 +20,12 @@
 #include "machine.h"
 #include "svm/fpu.h"
 #include "svm/shadow.h"
+#include "svm/smp.h"
 #include "zone/launch.h"
 #include "zone/page.h"
 
 #define PHYS_BITS   40u
-#define APIC_BASE   0xfee00900ull
+#define APIC_BASE   0xfee00d00ull /* enabled, x2APIC: registers are MSRs */
 #define CACHED_GPNS 1024u
 
 uint64_t machine_clock;
@@ -43,6 +46,16 @@ void wrmsr(uint32_t msr, uint64_t v)
 {
 	if (msr == MSR_GS_BASE)
 		require(!syscall(SYS_arch_prctl, ARCH_SET_GS, v));
+}
+
+int wrmsr_safe(uint32_t msr, uint64_t value)
+{
+	wrmsr(msr, value);
+	return 0;
+}
+
+void xsetbv(uint32_t xcr, uint64_t v)
+{
 }
 
 struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub)
@@ -83,6 +96,27 @@ void svm_enter(uint64_t pa, uint64_t *gpr, uint64_t core_pa, bool host_if)
 	if (!machine_enter)
 		longjmp(started, 1);
 	machine_enter(phys_to_virt(pa), gpr);
+}
+
+/* One CPU: the other ones would come here. */
+void ap_start_all(const struct boot_info *bi)
+{
+}
+
+void ap_started(void)
+{
+}
+
+void paging_load(void)
+{
+}
+
+void cpu_enable_simd(void)
+{
+}
+
+void cpu_wait(const bool *wake)
+{
 }
 
 void cpu_desc_init(struct cpu_desc *d)
@@ -157,6 +191,19 @@ void report_key_wipe(void)
 {
 }
 
+uint64_t page_hash(const void *page)
+{
+	const uint64_t *word = page;
+	uint64_t h = 0xcbf29ce484222325ull, any = 0;
+
+	for (unsigned i = 0; i < 512; i++) {
+		h = (h ^ word[i]) * 0x100000001b3ull;
+		h ^= h >> 29;
+		any |= word[i];
+	}
+	return any ? h : 0;
+}
+
 /* The linker puts these in the place of panic() and page_seal(). */
 void __wrap_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void __real_page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
@@ -179,13 +226,15 @@ void __wrap_panic(const char *fmt, ...)
 void __wrap_page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
 		      uint8_t tag[PAGE_CIPHER_TAG_SIZE])
 {
+	uint64_t plaintext = page_hash(page);
+
 	__real_page_seal(k, gpn, version, page, tag);
 	for (unsigned i = 0; i < ZONES_MAX; i++) {
 		struct zone *z = zone_by_slot(i);
 
 		if (z->key == k) {
 			if (machine_sealed)
-				machine_sealed(z, gpn, version, page);
+				machine_sealed(z, gpn, version, plaintext, page_hash(page));
 			return;
 		}
 	}
@@ -294,32 +343,53 @@ static void tlb_epoch(struct tlb *tlb, uint64_t epoch)
 	tlb->epoch = epoch;
 }
 
-static void tlb_see(struct tlb *tlb, const struct npt *npt, uint64_t n, uint64_t gpa)
+/* Where each page of n from gpa on (at a multiple of 2 MiB) leads; 0: nowhere. */
+static void leaves(const struct npt *npt, uint64_t gpa, uint64_t n, uint64_t *pa)
 {
-	unsigned level;
-	uint64_t *leaf = npt_leaf(npt, gpa, &level);
-	uint64_t pa = leaf ? (*leaf & PTE_ADDR & ~(NPT_SIZE(level) - 1)) +
-				      ALIGN_DOWN(gpa & (NPT_SIZE(level) - 1), PAGE_SIZE)
-			   : 0;
+	memset(pa, 0, n * sizeof(*pa));
+	for (uint64_t first = 0; first < n; first += 512, gpa += NPT_SIZE(NPT_2M)) {
+		const uint64_t *table = npt->root;
+		uint64_t e = 0;
 
-	require(!tlb->pa[n] || tlb->pa[n] == pa); /* else: changed without a flush */
-	tlb->pa[n] = pa;
+		for (unsigned level = 4; level > 1; level--) {
+			e = table[gpa >> (12 + 9 * (level - 1)) & 511];
+			if (!(e & PTE_P))
+				break;
+			require(level == NPT_2M || !(e & PTE_PS));
+			table = phys_to_virt(e & PTE_ADDR);
+		}
+		for (uint64_t i = 0; (e & PTE_P) && i < 512 && first + i < n; i++) {
+			if (e & PTE_PS)
+				pa[first + i] = (e & PTE_ADDR) + i * PAGE_SIZE;
+			else if (table[i] & PTE_P)
+				pa[first + i] = table[i] & PTE_ADDR;
+		}
+	}
+}
+
+static void tlb_see(struct tlb *tlb, const uint64_t *pa, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		require(!tlb->pa[i] || tlb->pa[i] == pa[i]); /* else: changed without a flush */
+		tlb->pa[i] = pa[i];
+	}
 }
 
 static void check_host_table(void)
 {
 	struct npt npt = host_table();
+	uint64_t leads[RAM_FRAMES];
 
+	leaves(&npt, RAM_BASE, RAM_FRAMES, leads);
 	tlb_epoch(&host_tlb, host_epoch.changed);
+	tlb_see(&host_tlb, leads, RAM_FRAMES);
 	for (uint64_t i = 0; i < RAM_FRAMES; i++) {
-		uint64_t pa = ram(i), *leaf = npt_leaf(&npt, pa, NULL);
+		uint64_t pa = ram(i);
 		enum frame_state state = frame_state(pa >> PAGE_SHIFT);
 
 		require(state == FRAME_HOST || state == FRAME_OPEN || state == FRAME_SEALED);
 		/* Private frames are out of reach, all others are where they were. */
-		require((state == FRAME_HOST) == (leaf != NULL));
-		tlb_see(&host_tlb, &npt, i, pa);
-		require(!leaf || host_tlb.pa[i] == pa);
+		require(leads[i] == (state == FRAME_HOST ? pa : 0));
 		if (state == FRAME_HOST)
 			continue;
 		unsigned slot;
@@ -385,17 +455,19 @@ static void check_zone(struct zone *z)
 {
 	unsigned by_state[8] = {0};
 	uint64_t *root = z->vcpu.view.root, private_side = root[1u << (zone_cbit() - 39)];
+	uint64_t leads[CACHED_GPNS];
 
+	leaves(&z->npt, 0, CACHED_GPNS, leads);
 	for (uint64_t i = 0; i < z->nr_pages; i++) {
 		if (!z->recs[i / RECS_PER_PAGE]) {
 			i |= RECS_PER_PAGE - 1;
 			continue;
 		}
 		const struct page_rec *rec = page_rec(z, i);
-		const uint64_t *leaf = npt_leaf(&z->npt, page_gpa(z, i), NULL);
+		uint64_t leaf = i < CACHED_GPNS ? leads[i] : 0;
 
 		by_state[rec->state]++;
-		require((rec->state == PAGE_OPEN) == (leaf != NULL));
+		require((rec->state == PAGE_OPEN) == (leaf != 0));
 		if (rec->state == PAGE_OPEN || rec->state == PAGE_SEALED) {
 			unsigned slot;
 			uint32_t gpn;
@@ -406,7 +478,7 @@ static void check_zone(struct zone *z)
 			require(slot == z->slot && gpn == page_gpa(z, i) >> PAGE_SHIFT);
 		}
 		if (rec->state == PAGE_OPEN) {
-			require((*leaf & PTE_ADDR) >> PAGE_SHIFT == rec->pfn);
+			require(leaf >> PAGE_SHIFT == rec->pfn);
 			require(rec->slot < z->nr_open && z->open_list[rec->slot] == i);
 		}
 	}
@@ -425,27 +497,28 @@ static void check_zone(struct zone *z)
 	root[1u << (zone_cbit() - 39)] = private_side;
 	tlb_epoch(&zone_tlb[z->slot], z->instance << 32 | z->epoch.changed);
 	tlb_epoch(&view_tlb[z->slot], z->instance << 32 | z->epoch.changed);
-	for (uint64_t n = 0; n < CACHED_GPNS; n++) {
-		tlb_see(&zone_tlb[z->slot], &z->npt, n, n << PAGE_SHIFT);
-		tlb_see(&view_tlb[z->slot], &z->vcpu.view, n, n << PAGE_SHIFT);
-	}
+	tlb_see(&zone_tlb[z->slot], leads, CACHED_GPNS);
+	leaves(&z->vcpu.view, 0, CACHED_GPNS, leads);
+	tlb_see(&view_tlb[z->slot], leads, CACHED_GPNS);
 }
 
 static void check_shadows(void)
 {
 	struct cpu *cpu = this_cpu();
+	uint64_t leads[CACHED_GPNS];
 
 	for (unsigned i = 0; i < HOST_ASIDS; i++) {
 		const struct shadow *s = &cpu->shadows.by_asid[i];
 
-		if (cpu->flush_guests)
+		if (cpu->flush_guests || epoch_stale(&guest_epoch, &cpu->guests_seen))
 			memset(&guest_tlb[i], 0, sizeof(guest_tlb[i]));
 		if (!s->npt.root)
 			continue;
 		check_table(s->npt.root, 4, NULL);
 		require(s->npt.tables <= s->npt.quota);
-		for (uint64_t n = 0; n < CACHED_GPNS; n++)
-			tlb_see(&guest_tlb[i], &s->npt, n, n << PAGE_SHIFT);
+		/* Without nested paging a guest's addresses are the host's. */
+		leaves(&s->npt, s->nested_paging ? 0 : RAM_BASE, CACHED_GPNS, leads);
+		tlb_see(&guest_tlb[i], leads, CACHED_GPNS);
 	}
 }
 
@@ -459,15 +532,21 @@ void machine_check(void)
 
 /* ---- runs ---- */
 
-static void all_flushed(void)
+void machine_flush_guests(void)
 {
 	struct cpu *cpu = this_cpu();
 
+	cpu->flush_guests = false;
+	epoch_flushed(&guest_epoch, &cpu->guests_seen);
+}
+
+static void all_flushed(void)
+{
 	memset(&host_tlb, 0, sizeof(host_tlb));
 	memset(zone_tlb, 0, sizeof(zone_tlb));
 	memset(view_tlb, 0, sizeof(view_tlb));
 	memset(guest_tlb, 0, sizeof(guest_tlb));
-	cpu->flush_guests = false;
+	machine_flush_guests();
 }
 
 void machine_begin(void)
@@ -535,6 +614,7 @@ void machine_init(void)
 	make_boot_info(&bi);
 	if (!setjmp(started))
 		core_main(&bi);
+	smp_back(this_cpu()); /* out of its first entry */
 	/* What is taken once and kept: shadows' roots, permission maps. */
 	for (unsigned i = 0; i < HOST_ASIDS; i++)
 		require(shadow_get(&this_cpu()->shadows, i, 0, false));

@@ -57,8 +57,15 @@ struct zone *host_launch(unsigned table, const struct cl_launch_desc *desc, uint
 /* Time in TSC ticks; one millisecond is 1000. */
 extern uint64_t machine_clock;
 
-/* Every page_seal() comes here: the nonce must be new; *tag and page are sealed already. */
-typedef void seal_fn(struct zone *z, uint64_t gpn, uint64_t version, const void *page);
+/* 64 bits of a page; 0 if it is all zero. */
+uint64_t page_hash(const void *page);
+
+/* What an entry of a guest flushes. */
+void machine_flush_guests(void);
+
+/* Every page_seal() comes here, with hashes of what was sealed and of the ciphertext. */
+typedef void seal_fn(struct zone *z, uint64_t gpn, uint64_t version, uint64_t plaintext,
+		     uint64_t ciphertext);
 extern seal_fn *machine_sealed;
 
 /* What the CPU does when it is entered. */
