@@ -33,6 +33,7 @@ endef
 $(eval $(call fuzz,insn,core/insn/insn.c core/insn/mmio.c core/insn/assist.c))
 $(eval $(call fuzz,launch,core/zone/launch_check.c loader/plan.c,-I.))
 $(eval $(call fuzz,page,$(FUZZ_machine),,$(FUZZ_machine_libs)))
+$(eval $(call fuzz,guest,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))

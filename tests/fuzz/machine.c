@@ -34,6 +34,7 @@ enter_fn *machine_enter;
 
 static jmp_buf started;
 static uint64_t free_at_rest;
+static bool warming;
 
 /* ---- the CPU ---- */
 
@@ -443,7 +444,13 @@ static void check_table(const uint64_t *table, unsigned level, const struct zone
 			uint32_t gpn;
 			unsigned slot;
 
-			require(level == NPT_4K && frame_state(pfn) == FRAME_OPEN);
+			require(level == NPT_4K);
+			/* Below 1 MiB there may be zeros to read. */
+			if (frame_state(pfn) == FRAME_CORE && !(e & PTE_W) && (e & PTE_NX)) {
+				require(!page_hash(phys_to_virt(e & PTE_ADDR)));
+				continue;
+			}
+			require(frame_state(pfn) == FRAME_OPEN);
 			frame_owner(pfn, &slot, &gpn);
 			require(slot == z->slot);
 			private_leaves++;
@@ -467,7 +474,8 @@ static void check_zone(struct zone *z)
 		uint64_t leaf = i < CACHED_GPNS ? leads[i] : 0;
 
 		by_state[rec->state]++;
-		require((rec->state == PAGE_OPEN) == (leaf != 0));
+		if (!page_in_hole(page_gpa(z, i)))
+			require((rec->state == PAGE_OPEN) == (leaf != 0));
 		if (rec->state == PAGE_OPEN || rec->state == PAGE_SEALED) {
 			unsigned slot;
 			uint32_t gpn;
@@ -549,15 +557,24 @@ static void all_flushed(void)
 	machine_flush_guests();
 }
 
+/* What a run changes of the CPU, as it was before the first one. */
+static struct cpu cpu_at_rest;
+static struct vmcb host_at_rest;
+
 void machine_begin(void)
 {
 	struct cpu *cpu = this_cpu();
 
+	*cpu = cpu_at_rest;
+	*cpu->host_vmcb = host_at_rest;
 	for (unsigned i = 0; i < TABLES; i++)
 		host_make_table(i);
 	all_flushed();
-	cpu->run = RUN_HOST;
-	cpu->vcpu = NULL;
+}
+
+void machine_warm(void)
+{
+	warming = true;
 }
 
 static void end_zone(struct zone *z)
@@ -567,19 +584,19 @@ static void end_zone(struct zone *z)
 
 void machine_end(void)
 {
-	struct cpu *cpu = this_cpu();
-
 	zones_each(end_zone);
 	for (unsigned i = 0; i < ZONES_MAX; i++)
 		zone_discard(zone_by_slot(i));
 	shadow_drop_all();
-	for (unsigned i = 0; i < HOST_ASIDS; i++)
-		cpu->shadows.by_asid[i] = (struct shadow){.npt = cpu->shadows.by_asid[i].npt};
 	for (uint64_t i = 0; i < RAM_FRAMES; i++)
 		require(frame_state(ram(i) >> PAGE_SHIFT) == FRAME_HOST);
+	if (warming)
+		free_at_rest = pool_free_pages();
+	warming = false;
 	/* Whatever host and zones did, the Core has all of its memory back. */
 	require(pool_free_pages() == free_at_rest);
 	memset(phys_to_virt(RAM_BASE), 0, RAM_END - RAM_BASE);
+	machine_enter = NULL;
 }
 
 static void make_boot_info(struct boot_info *bi)
@@ -620,6 +637,8 @@ void machine_init(void)
 		require(shadow_get(&this_cpu()->shadows, i, 0, false));
 	for (uint64_t pa = CORE_BASE; pa < CORE_BASE + CORE_SIZE; pa += PAGE_SIZE)
 		host_reach(pa);
+	cpu_at_rest = *this_cpu();
+	host_at_rest = *this_cpu()->host_vmcb;
 	machine_begin();
 	for (uint64_t i = 0; i < 64; i++)
 		host_map(0, i, ram(64 + i) | PTE_P | PTE_W | PTE_U);

@@ -29,6 +29,9 @@
 /* Start the Core, once. */
 void machine_init(void);
 
+/* The next run may take memory of the Core for good. */
+void machine_warm(void);
+
 /* RAM and tables as at the start of each run. */
 void machine_begin(void);
 

@@ -48,7 +48,7 @@ static void make_dir(void)
 	make_file("r", block, 4096);
 	make_file("v", block, 8192);
 	snprintf(path, sizeof(path), "%s/out", dir);
-	require(!symlink("/etc/passwd", path));
+	require(!symlink("/bin/bash", path));
 	snprintf(path, sizeof(path), "%s/d", dir);
 	require(!mkdir(path, 0700));
 	snprintf(path, sizeof(path), "%s/p", dir);
