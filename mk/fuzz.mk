@@ -31,9 +31,12 @@ endef
 
 #            target      sources, flags, libraries
 $(eval $(call fuzz,insn,core/insn/insn.c core/insn/mmio.c core/insn/assist.c))
+$(eval $(call fuzz,vmcb,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,launch,core/zone/launch_check.c loader/plan.c,-I.))
 $(eval $(call fuzz,page,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,guest,$(FUZZ_machine),,$(FUZZ_machine_libs)))
+$(eval $(call fuzz,walk,$(FUZZ_machine),,$(FUZZ_machine_libs)))
+$(eval $(call fuzz,acpi,core/boot/acpi.c))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
@@ -48,7 +51,7 @@ $(eval $(call fuzz,zone_init,zone/cmdline.c zone/workload.c))
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_BASE_FLAGS) $(FUZZ_FLAGS) -MMD -c -o $@ $<
+	$(Q)$(CLANG) $(FUZZ_BASE_FLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 # The page cipher and the model's checks would otherwise take most of the time.
 $(FUZZ_OUT)/obj/core/cipher/%.o: FUZZ_FLAGS := -O2
 $(FUZZ_OUT)/obj/tests/fuzz/machine.o: FUZZ_FLAGS := -O2 -fno-sanitize=fuzzer-no-link,address,undefined
@@ -60,7 +63,7 @@ $(FUZZ_OUT)/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
 
-.PHONY: fuzz fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
+.PHONY: fuzz fuzz-short fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
 fuzz-seeds: $(FUZZ_OUT)/report_seed
 	$(Q)tests/fuzz/seeds.py $(FUZZ_OUT)/corpus
 	$(Q)mkdir -p $(FUZZ_OUT)/corpus/report
@@ -73,6 +76,9 @@ fuzz: $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
 #: make fuzz-all       all targets, one after the other, FUZZ_SECONDS each
 fuzz-all: fuzz-build fuzz-seeds
 	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+#: make fuzz-short     all targets, two seconds each; what make test runs
+fuzz-short: fuzz-build
+	$(Q)scripts/fuzz short $(FUZZ_TARGETS)
 #: make fuzz-merge     put what fuzzing found (FUZZ=name) into tests/fuzz/corpus, minimised
 fuzz-merge: $(FUZZ_OUT)/$(FUZZ)
 	$(Q)scripts/fuzz merge $(FUZZ)

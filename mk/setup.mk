@@ -21,11 +21,10 @@ demo: setup
 	$(Q)$(MAKE) --no-print-directory node
 	$(Q)demo/run
 
-#: make test-full      test, all checks, both fuzzers (FUZZ_SECONDS each, 60) and the demo
+#: make test-full      test, all checks, all fuzz targets (FUZZ_SECONDS each, 60) and the demo
 .PHONY: test-full
 test-full: FUZZ_SECONDS ?= 60
 test-full: test
 	$(Q)$(MAKE) --no-print-directory check
-	$(Q)$(MAKE) --no-print-directory fuzz-report FUZZ_SECONDS=$(FUZZ_SECONDS)
-	$(Q)$(MAKE) --no-print-directory fuzz-insn FUZZ_SECONDS=$(FUZZ_SECONDS)
+	$(Q)$(MAKE) --no-print-directory fuzz-all fuzz-teeth FUZZ_SECONDS=$(FUZZ_SECONDS)
 	$(Q)demo/run

@@ -122,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	require(cmdline && initrd);
 	take_bytes(&in, initrd, initrd_bytes);
-	take_bytes(&in, cmdline, cmdline_bytes < in.left ? cmdline_bytes : in.left / 2);
+	take_bytes(&in, cmdline, cmdline_bytes);
 	uint8_t *kernel = exact_copy(in.at, in.left);
 	uint8_t *exact_initrd = exact_copy(initrd, initrd_bytes);
 	struct launch_input li = {

@@ -114,8 +114,12 @@ static void build(struct cl_launch_desc *d, struct input *in)
 		uint64_t scale = take(in, 1);
 
 		at += take(in, 2) << (scale & 15) << 4;
+		if ((scale & 15) == 15) /* back, or far away */
+			at = take(in, 1) & 1 ? take(in, 8) & PAGE_MASK : PAGE_SIZE * take(in, 2);
 		d->seg[i].gpa = at;
 		d->seg[i].size = take(in, 2) << (scale >> 4) << 8;
+		if (scale >> 4 == 15)
+			d->seg[i].size = PAGE_SIZE * take(in, 2) - at;
 		at += d->seg[i].size;
 	}
 	d->entry_rip = take(in, 5);

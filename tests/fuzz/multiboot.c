@@ -125,7 +125,8 @@ static void read_mb1(struct input *in)
 	info.mods_addr = (uint32_t)(block + info.mods_addr % limit);
 	info.mods_count %= 12;
 	info.mmap_addr = (uint32_t)(block + info.mmap_addr % limit);
-	if (!(info.flags & BIT64(31)))
+	/* A length is the loader's word; only one that no loader would say is refused. */
+	if (info.mmap_length <= SIZE_1M)
 		info.mmap_length %= 4096;
 	info.boot_loader_name = (uint32_t)(block + info.boot_loader_name % limit);
 	memcpy((void *)(uintptr_t)(block + limit), in->at, in->left < limit ? in->left : limit);

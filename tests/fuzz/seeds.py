@@ -59,9 +59,9 @@ def tag(kind, body):
     return t + bytes(-len(t) % 8)
 
 
-def mb2(*modules):
+def mb2(*modules, cmdline=b'loglevel=debug'):
     mmap = struct.pack('<II', 24, 0) + struct.pack('<QQII', RAM, 0x400000, 1, 0)
-    tags = tag(1, b'loglevel=debug\0') + tag(6, mmap) + tag(15, rsdp())
+    tags = tag(1, cmdline + b'\0') + tag(6, mmap) + tag(15, rsdp())
     tags += tag(8, struct.pack('<QIIIBB', 0xb8000, 160, 80, 25, 16, 2) + b'\0\0')
     for start, end in modules:
         tags += tag(3, struct.pack('<II', start, end) + b'/boot/x quiet\0')
@@ -89,6 +89,8 @@ def boots():
         for many in (1, 2):
             for how, words in ((0, mb2(*where[:many])), (1, mb1(*where[:many]))):
                 seed('multiboot', bytes([how]) + struct.pack('<H', len(image)) + image + words)
+    for size in (2047, 2048, 2500):  # the longest that fits, and too long
+        seed('multiboot', bytes(3) + mb2(cmdline=b'x' * size))
     seed('payload', elf32())
     seed('payload', bzimage(0x1000000, 0x200000))
     seed('payload', b'\xff/vmlinuz root=/dev/sda quiet -- single')
@@ -106,16 +108,33 @@ def launches():
     seed('launch', b'\1' + bytes(desc))
 
 
+def acpi():
+    def table(signature, body):
+        return signature + struct.pack('<I', 36 + len(body)) + bytes(28) + body
+    cpus = b''.join(struct.pack('<BBBBI', 0, 8, i, i, 1) for i in range(10))
+    cpus += struct.pack('<BBHIII', 9, 16, 0, 300, 1, 0)
+    madt = table(b'APIC', bytes(8) + cpus)
+    # Pointers are taken modulo the size of the target's memory, less a header.
+    seed('acpi', b'\3\0' + table(b'XSDT', struct.pack('<Q', 44)) + madt)
+    seed('acpi', b'\2\0' + table(b'RSDT', struct.pack('<II', 200, 44)) + bytes(0) + madt)
+
+
 def images():
     line = b'console=ttyS0 quiet'
-    head = struct.pack('<HBBH', 256, 1, 16, len(line)) + b'070701' + bytes(10) + line
+    def head(text):
+        return struct.pack('<HBBH', 256, 1, 16, len(text)) + b'070701' + bytes(10) + text
     kernel = bytearray(bzimage(0x1000000, 0x200000))
-    seed('image', head + bytes(kernel))
+    seed('image', head(line) + bytes(kernel))
     struct.pack_into('<I', kernel, 0x1f4, 33)
-    seed('image', head + bytes(kernel) + bytes(512))
+    seed('image', head(line) + bytes(kernel) + bytes(512))
+    struct.pack_into('<I', kernel, 0x238, 65535)
+    for size in (4000, 4090):  # fits into its page with what is added, and does not
+        seed('image', head(b'x' * size) + bytes(kernel) + bytes(3000))
     seed('zone_json', b'{"version": 1, "kernel": "k", "initrd": "i", "rootfs": "r", "verity": "v",'
          b' "roothash": "' + b'ab' * 32 + b'", "cmdline": "quiet", "memory": "64M",'
          b' "ports": [6379]}')
+    seed('zone_json', b'{"version": 1, "kernel": "out", "initrd": "i", "cmdline": "quiet",'
+         b' "memory": "64M"}')
     seed('zone_json', b'{"version": 1, "kernel": "d", "initrd": "../i", "rootfs": "out",'
          b' "verity": "p", "cmdline": "a -- b", "memory": "1G"}')
 
@@ -124,14 +143,18 @@ def texts():
     for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/'):
         seed('cloister', b'\0' + text)
     process = b'{"pid": 1, "start": 2}'
-    seed('cloister', b'\1{"version": 1, "name": "z", "mode": "zone", "phase": "live",'
-         b'"supervisor": ' + process + b', "qemu": ' + process + b', "ram_fd": 3, "handle": "0f",'
-         b'"instance": 1, "digest": "00", "image": "/x", "memory_bytes": 1, "window_pages": 0,'
-         b'"idle_ms": 0, "publish": [{"address": "0.0.0.0", "host_port": 1, "zone_port": 2}],'
-         b'"started": 1, "ended": 0, "reason": "none"}')
+    for forwards in (1, 16, 17):
+        publish = b', '.join([b'{"address": "0.0.0.0", "host_port": 1, "zone_port": 2}'] * forwards)
+        seed('cloister', b'\1{"version": 1, "name": "z", "mode": "zone", "phase": "live",'
+             b'"supervisor": ' + process + b', "qemu": ' + process + b', "ram_fd": 3,'
+             b'"handle": "0f", "instance": 1, "digest": "00", "image": "/x", "memory_bytes": 1,'
+             b'"window_pages": 0, "idle_ms": 0, "publish": [' + publish + b'],'
+             b'"started": 1, "ended": 0, "reason": "none"}')
     for pieces in (b'\0', b'\7'):
         seed('fetch', b'\1' + pieces + b'HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n'
              b'Content-Length: 5\r\n\r\nhello')
+    seed('fetch', b'\1\0HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n'
+         b'Content-Length: 1000\r\n\r\n' + bytes(1500))
     seed('fetch', b'\0\0GET /report?nonce=' + b'0a' * 32 + b' HTTP/1.1\r\nHost: x\r\n\r\n')
     seed('zone_init', b'quiet cloister.roothash=' + b'0a' * 32 + b' cloister.verity=100:0a0b '
          b'cloister.ip=10.0.0.2/24,10.0.0.1')
@@ -142,9 +165,86 @@ def texts():
     seed('cbor', b'\0\xd2\x84\x43abc\xa1\x01\x26\x61a\x20')
 
 
+def pages():
+    # Steps as tests/fuzz/page.c reads them; page 0x20 of zone 0 is frame 0x40.
+    write, read = b'\x01\x20\x07', b'\x00\x20\x00'
+    keep, give_old = b'\x04\x03\x40\0\0', b'\x05\x40\0\x80'
+    seed('page', write + keep + read)
+    seed('page', write + b'\x05\x40\0\x01' + read)  # one bit
+    seed('page', write + keep + read + b'\x01\x20\x09' + give_old + read)  # rollback
+    seed('page', write + b'\x01\x21\x08' + keep + b'\x05\x41\0\x80\x00\x21\0')  # swap
+    seed('page', write + b'\x06\x30\x03\x40\0\x07\0\x00\x30\0' + read)  # remap
+    seed('page', write + b'\x16\x30\x03\x40\0\x07\1\x10\x30\0' + read)  # to the other zone
+    seed('page', b'\x02\x20\xff\x02\xb0\x4f\x02\x20\x7f')  # more than the window
+    seed('page', write + b'\x0a\xff\xff' * 4 + read)  # idle
+    seed('page', write + b'\x03\x20\x02' + read + b'\x03\x20\0')  # shared and back
+    seed('page', b'\x08\1\1\x08\0\x03' * 2 + b'\x01\x28\1\x08\1\1\x08\0\x03')  # guest's
+    seed('page', b'\x08\2\0\x40\0\x03' + write + b'\x08\2\0\x40\0\x03' + read)
+    seed('page', write + b'\x0c\x0b\x50\x04' + write + b'\x0d\4\0\x02\x40\x7f\x0e' + read)
+
+
+def guests():
+    nothing = b'\0\x80'  # no event was cut short
+
+    def vmrun(rip, event, rax=0x1122334455667788):
+        return b'\0\0\0' + bytes([rip]) + struct.pack('<HQ', event, rax) + b'\0'
+    hlt = b'\x06' + nothing
+    for event in (0x8000, 0x25, 0x05, 0x80, 0x202, 0x30d, 0x30e, 0x480):
+        seed('guest', hlt + vmrun(1, event) + hlt)
+    for code, rip in ((b'\x8b\x07', 2), (b'\x48\x89\x07', 3), (b'\x8a\x67\x01', 2),
+                      (b'\x44\x0f\xb6\x07', 2), (b'\xc7\x07\1\2\3\4', 2)):
+        for rip in (rip, 0):
+            seed('guest', b'\x50' + nothing + b'\x02\x01\x30\0' + code.ljust(15, b'\x90') +
+                 vmrun(rip, 0x8000) + hlt)
+    for how in (b'\x02', b'\x52'):  # OUT and IN
+        for size in range(3):
+            seed('guest', how + nothing + b'\xf8\x03' + bytes([size]) + vmrun(2, 0x8000) + hlt)
+    for op in range(3):  # calls
+        seed('guest', b'\x8e' + nothing + b'\0\0\0' + bytes([op]) + b'\0\0\1' + hlt)
+    for how in (b'\x54', b'\x90'):  # MSRs
+        for msr in range(8):
+            seed('guest', how + nothing + bytes([msr]) + bytes(8) + vmrun(2, 0x30d) + hlt)
+    guest = b'\0\1\0\0'
+    for how in range(12):
+        seed('guest', hlt + guest + bytes([how]) + nothing + bytes(4) + b'\4\x10\0' + bytes(8))
+    for op in range(9):
+        seed('guest', hlt + b'\3' + bytes([op]) + struct.pack('<QQ', 1, 0) + bytes(16))
+
+
+def vmcbs():
+    seed('vmcb', b'\xff')
+    for which in range(14):
+        for bit in (0, 8, 12, 31, 32, 45, 63):
+            seed('vmcb', b'\0' + bytes([which, bit]))
+    for event in (0x80000025, 0x80000202, 0x8000030d, 0x80000302, 0x80000321, 0x80000480,
+                  0x80000500, 0x80000100):
+        seed('vmcb', b'\0' + bytes([64 + 12]) + struct.pack('<Q', event))
+    for asid in (0, 7, 8):
+        seed('vmcb', b'\0\x80' + bytes([asid]))
+
+
+def walks():
+    def entry(frame, index, to, low=0, kind=0):
+        return struct.pack('<HBBB', frame * 512 + index, kind, to, low)
+    for last in (0, 1, 2, 4, 0x80):  # present, not, read-only, supervisor, reserved
+        path = entry(0, 0, 1) + entry(1, 0, 2) + entry(2, 0, 3) + entry(3, 0, 5, last) + \
+            entry(3, 1, 6)
+        for access in range(4):
+            seed('walk', b'\5' + path + b'\0\0' + (0x123).to_bytes(6, 'little') +
+                 bytes([access * 2]))
+        for how in (0x0b, 0x2b, 0x4b, 0x6b):
+            seed('walk', b'\5' + path + b'\1' + bytes([how, 0]) + struct.pack('<QH', 0xff0, 64))
+        seed('walk', b'\5' + path + b'\2\7\0' + struct.pack('<Q', 0xffa))
+
+
 def main():
+    pages()
+    guests()
+    vmcbs()
+    walks()
     boots()
     launches()
+    acpi()
     images()
     texts()
     for name, units in SEEDS.items():
