@@ -5,15 +5,17 @@ FUZZ_SECONDS ?= 60
 FUZZ_OUT := $(BUILD)/fuzz
 FUZZ_BASE_FLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -DCORE_VERSION='"0.0.0"' \
 	-DCLOISTER_VERSION='"$(VERSION)"' -include tests/fuzz/model/privileged.h \
-	-Itests/fuzz/model -Iinclude -Icore -Itests/fuzz -I$(TOOLS_gen) -fno-omit-frame-pointer \
+	-Itests/fuzz/model -Iinclude -Icore -Itests/fuzz -I$(TOOLS_gen) -fno-omit-frame-pointer -mno-red-zone \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_TARGETS :=
 
 # The Core on a modelled machine: all of it but what drives the hardware, which machine.c plays.
-FUZZ_machine := tests/fuzz/machine.c core/lib/pool.c core/lib/log.c core/lib/format.c core/lib/uart.c \
-	core/trace/trace.c core/evidence/cbor.c core/evidence/kdf.c core/evidence/measure.c \
-	core/evidence/report.c $(wildcard core/cipher/*.c core/insn/*.c) \
-	$(filter-out core/svm/fpu.c,$(wildcard core/svm/*.c core/zone/*.c))
+FUZZ_played := core/svm/fpu.c core/evidence/entropy.c core/evidence/entropy_hw.c \
+	core/evidence/report_key.c
+FUZZ_machine := tests/fuzz/machine.c core/boot/acpi.c core/trace/trace.c \
+	$(addprefix core/lib/,pool.c log.c format.c uart.c) $(wildcard core/iommu/config.c) \
+	$(filter-out $(FUZZ_played),$(wildcard $(addprefix core/,$(addsuffix /*.c,cipher evidence \
+	insn svm zone))))
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c

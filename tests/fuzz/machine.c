@@ -85,7 +85,7 @@ uint64_t clock_ticks(uint64_t ms)
 
 uint32_t model_in(uint16_t port, unsigned size)
 {
-	return port;
+	return ~0u; /* nothing is there */
 }
 
 void model_out(uint16_t port, uint32_t value, unsigned size)
@@ -204,6 +204,68 @@ uint64_t page_hash(const void *page)
 	}
 	return any ? h : 0;
 }
+
+#if __has_include("cpu/master_key.h")
+#include "cpu/master_key.h"
+
+void master_key_init(void)
+{
+}
+
+void master_key_join(void)
+{
+}
+
+void master_key_close(void)
+{
+}
+
+void master_key_derive(uint8_t out[DERIVED_KEY_SIZE], uint32_t purpose, uint64_t number)
+{
+	require(fpu_busy);
+	memset(out, (int)purpose, DERIVED_KEY_SIZE);
+	memcpy(out, &number, sizeof(number));
+}
+
+void master_key_wipe(void)
+{
+}
+#endif
+
+/* ---- no IOMMU ---- */
+
+#if __has_include("iommu/iommu.h")
+#include "iommu/iommu.h"
+
+struct ivrs iommus;
+uint64_t iommu_blocked;
+
+void iommu_find(uint64_t rsdp)
+{
+}
+
+void iommu_start(uint64_t root)
+{
+}
+
+const char *iommu_name(void)
+{
+	return "none";
+}
+
+bool iommu_hides(uint64_t pa, uint64_t size)
+{
+	return false;
+}
+
+void iommu_unmap(uint64_t pfn, uint64_t n)
+{
+}
+
+void iommu_poll(void)
+{
+}
+#endif
 
 /* The linker puts these in the place of panic() and page_seal(). */
 void __wrap_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -567,6 +629,8 @@ void machine_begin(void)
 
 	*cpu = cpu_at_rest;
 	*cpu->host_vmcb = host_at_rest;
+	/* As far as it matters to SVM the host is in long mode. */
+	cpu->host_vmcb->save.efer |= EFER_LME | EFER_LMA;
 	for (unsigned i = 0; i < TABLES; i++)
 		host_make_table(i);
 	all_flushed();
