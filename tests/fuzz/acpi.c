@@ -68,7 +68,9 @@ static void bend_pointers(bool wide, uint64_t keep)
 
 		memcpy(&pointer, memory() + at, size);
 		/* Beyond 4 GiB the Core does not look. */
-		if (pointer && !(keep >> n % 64 & 1 && pointer > UINT32_MAX))
+		bool inside = pointer >= AT && pointer < AT + SIZE - HEADER;
+
+		if (pointer && !inside && !(keep >> n % 64 & 1 && pointer > UINT32_MAX))
 			pointer = AT + pointer % (SIZE - HEADER);
 		memcpy(memory() + at, &pointer, size);
 	}

@@ -116,7 +116,12 @@ def acpi():
     madt = table(b'APIC', bytes(8) + cpus)
     # Pointers are taken modulo the size of the target's memory, less a header.
     seed('acpi', b'\3\0' + table(b'XSDT', struct.pack('<Q', 44)) + madt)
-    seed('acpi', b'\2\0' + table(b'RSDT', struct.pack('<II', 200, 44)) + bytes(0) + madt)
+    few = b'\0\x08\0\0\1\0\0\0' * 2
+    whole = table(b'APIC', bytes(8) + few)
+    for less in (0, 2, 5):  # its last entry goes on behind the end
+        cut = whole[:4] + struct.pack('<I', len(whole) - less) + whole[8:]
+        seed('acpi', b'\3\0' + table(b'XSDT', struct.pack('<Q', 44)) + cut)
+    seed('acpi', b'\2\0' + table(b'RSDT', struct.pack('<II', 200, 44)) + madt)
 
 
 def images():
