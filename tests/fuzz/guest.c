@@ -20,9 +20,12 @@
 #define CODE_GPA   0x10000ull		      /* of the zone, page tables map it to itself */
 #define ZONE_VMCB  (TABLES * TABLE_PAGES + 1) /* frames: host_launch() chose the first */
 #define GUEST_VMCB (ZONE_VMCB + TABLES)
-#define HOST_CODE  (GUEST_VMCB + 1)
+#define OTHER_VMCB (GUEST_VMCB + 1) /* for the zone's second vCPU */
+#define HOST_CODE  (GUEST_VMCB + 2)
 #define HOST_ARG   (HOST_CODE + 1)
 #define FIRST	   48u
+#define VCPUS	   2u
+#define VECTOR	   0x20u /* the second starts at 0x20000, if it does */
 
 /* A word of a zone's registers: nothing else in the machine has this upper half. */
 #define TAG	  0x5ec2e700ull
@@ -32,12 +35,12 @@ static struct input in;
 static struct zone *zone;
 
 /* The zone's registers as they were when the host got its turn, to compare afterwards. */
-static struct {
+static struct kept {
 	bool valid;
 	enum pending_op op;
 	uint64_t gpr[16], rip, rax, rsp;
-	uint8_t real_length, pending_length, reg;
-} kept;
+	uint8_t real_length, reg;
+} kept_of[VCPUS];
 
 static uint64_t some_gpa(void)
 {
@@ -78,7 +81,7 @@ static uint64_t cpu_event(void)
 
 static void zone_code(void)
 {
-	int r = page_touch_private(zone, CODE_GPA);
+	int r = page_touch_private(zone->vcpu[0], CODE_GPA);
 
 	if (r)
 		return;
@@ -99,7 +102,8 @@ static void check_zone_entry(const struct zone_vcpu *vcpu, const struct vmcb *v)
 	for (unsigned i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		require(vmcb_intercepts(v, always[i]));
 	require(v->control.asid == HOST_ASIDS + 1);
-	require(v->control.ncr3 == virt_to_phys(vcpu->view.root));
+	require(v->control.ncr3 == virt_to_phys(vcpu->flat ? zone->npt.root : vcpu->view.root));
+	require(vcpu->state == VCPU_ON && vcpu->on == this_cpu());
 	require(v->control.nested_ctl == NESTED_NP_ENABLE);
 	require(v->control.int_ctl & V_INTR_MASKING);
 	require(frame_state(v->control.iopm_pa >> PAGE_SHIFT) == FRAME_CORE);
@@ -137,7 +141,7 @@ static void zone_exits(struct vmcb *v, uint64_t *gpr)
 					 EXIT_SMI};
 	static const uint32_t msrs[] = {MSR_TSC_DEADLINE, MSR_TSC,    0x1b,	  MSR_PAT,
 					0xc0000080,	  0xc0010015, 0xc0010131, 0x12345678};
-	struct zone_vcpu *vcpu = &zone->vcpu;
+	struct zone_vcpu *vcpu = this_cpu()->vcpu;
 
 	check_zone_entry(vcpu, v);
 	uint64_t how = take(&in, 1);
@@ -149,7 +153,7 @@ static void zone_exits(struct vmcb *v, uint64_t *gpr)
 	v->save.rsp = SECRET(17);
 	v->save.cr2 = SECRET(18);
 	v->save.lstar = v->save.kernel_gs_base = SECRET(19);
-	v->save.rip = CODE_GPA + 0x100;
+	v->save.rip = CODE_GPA + 0x100 - (v->save.cr0 & CR0_PE ? 0 : v->save.cs.base);
 	v->control.exit_code = code;
 	v->control.exit_info1 = v->control.exit_info2 = 0;
 	v->control.exit_int_info = cpu_event();
@@ -160,6 +164,11 @@ static void zone_exits(struct vmcb *v, uint64_t *gpr)
 		v->control.exit_info2 = some_gpa() | (how & 128 ? BIT64(zone_cbit()) : 0);
 		if (how & 64)
 			zone_code();
+		/* Interrupt commands: registers may hold what is to be written. */
+		if (how & 32) {
+			v->control.exit_info2 = 0xfee00300 | (how & 16);
+			v->save.rax = take(&in, 4);
+		}
 		break;
 	case EXIT_IOIO:
 		v->control.exit_info1 =
@@ -208,49 +217,58 @@ static void no_secret_in(const void *at, size_t bytes)
 	}
 }
 
-static void check_host_sees(void)
+static void check_host_sees(const struct zone_vcpu *vcpu, unsigned id)
 {
 	struct cpu *cpu = this_cpu();
-	const struct zone_vcpu *vcpu = &zone->vcpu;
+	bool live = zone->state == CL_ZONE_LIVE;
 	struct vmcb seen;
 
-	if (!frame_is_host_ram(ram(ZONE_VMCB)))
+	if (!frame_is_host_ram(cpu->nested.vmcb12_pa))
 		return;
-	memcpy(&seen, phys_to_virt(ram(ZONE_VMCB)), sizeof(seen));
-	if (zone->state == CL_ZONE_LIVE && vcpu->pending == PEND_MMIO_WRITE && vcpu->mmio.size == 8)
+	memcpy(&seen, phys_to_virt(cpu->nested.vmcb12_pa), sizeof(seen));
+	if (live && vcpu->pending == PEND_MMIO_WRITE && vcpu->mmio.size == 8)
 		seen.save.rax = 0; /* what the zone gives to its device */
 	no_secret_in(&seen, sizeof(seen));
 	no_secret_in(cpu->gpr, sizeof(cpu->gpr));
 	no_secret_in(cpu->host_vmcb, sizeof(*cpu->host_vmcb));
-	kept.valid = zone->state == CL_ZONE_LIVE;
-	if (!kept.valid)
+	struct kept *kept = &kept_of[id];
+
+	kept->valid = live;
+	if (!live)
 		return;
-	memcpy(kept.gpr, vcpu->gpr, sizeof(kept.gpr));
-	kept.rip = vcpu->vmcb->save.rip;
-	kept.rax = vcpu->vmcb->save.rax;
-	kept.rsp = vcpu->vmcb->save.rsp;
-	kept.op = vcpu->pending;
-	kept.real_length = vcpu->real_length;
-	kept.pending_length = vcpu->pending_length;
-	kept.reg = vcpu->mmio.reg;
+	memcpy(kept->gpr, vcpu->gpr, sizeof(kept->gpr));
+	kept->rip = vcpu->vmcb->save.rip;
+	kept->rax = vcpu->vmcb->save.rax;
+	kept->rsp = vcpu->vmcb->save.rsp;
+	kept->op = vcpu->pending;
+	kept->real_length = vcpu->real_length;
+	kept->reg = vcpu->mmio.reg;
 }
 
-static void check_answer(void)
+static void check_answer(const struct zone_vcpu *vcpu, const struct kept *kept)
 {
-	const struct zone_vcpu *vcpu = &zone->vcpu;
 	const struct vmcb_save *s = &vcpu->vmcb->save;
-	bool in_rax = kept.op == PEND_PORT_IN || (kept.op == PEND_MMIO_READ && kept.reg == RAX);
+	bool reads = kept->op == PEND_MMIO_READ;
+	bool in_rax = kept->op == PEND_PORT_IN || (reads && kept->reg == RAX);
 
-	require(s->rip == kept.rip ||
-		(kept.op != PEND_NONE && s->rip == kept.rip + kept.real_length));
+	if (vcpu->id &&
+	    !s->cr2) { /* started, by the zone: nothing of before is left, or the host's */
+		require(s->efer == EFER_SVME && !s->rip && !s->rsp && !s->lstar && vcpu->flat);
+		require(s->cs.base == (uint64_t)vcpu->startup_vector << PAGE_SHIFT);
+		return;
+	}
+	if (!kept->valid)
+		return;
+	require(s->rip == kept->rip ||
+		(kept->op != PEND_NONE && s->rip == kept->rip + kept->real_length));
 	/* An access that was not done has changed nothing. */
-	bool done = s->rip != kept.rip || !kept.real_length;
+	bool done = s->rip != kept->rip || !kept->real_length;
 
-	require(s->rax == kept.rax || (done && in_rax));
-	require(s->rsp == kept.rsp || (done && kept.op == PEND_MMIO_READ && kept.reg == RSP));
+	require(s->rax == kept->rax || (done && in_rax));
+	require(s->rsp == kept->rsp || (done && reads && kept->reg == RSP));
 	for (unsigned i = 0; i < 16; i++)
-		if (i != RAX && i != RSP && !(kept.op == PEND_MMIO_READ && i == kept.reg))
-			require(vcpu->gpr[i] == kept.gpr[i]);
+		if (i != RAX && i != RSP && !(reads && i == kept->reg))
+			require(vcpu->gpr[i] == kept->gpr[i]);
 	require(s->cr2 == SECRET(18) && s->lstar == SECRET(19));
 }
 
@@ -289,7 +307,8 @@ static void guest_exits(struct vmcb *g, uint64_t *gpr)
 /* KVM's way: change some of the VMCB, run it. */
 static void host_vmrun(struct vmcb *v)
 {
-	uint64_t frame = take(&in, 1) & 1 ? GUEST_VMCB : ZONE_VMCB;
+	static const uint64_t frames[] = {ZONE_VMCB, GUEST_VMCB, ZONE_VMCB, OTHER_VMCB};
+	uint64_t frame = frames[take(&in, 1) & 3];
 	struct vmcb *page = (struct vmcb *)host_reach(ram(frame));
 
 	for (uint64_t n = take(&in, 1) % 4; n; n--) {
@@ -298,11 +317,11 @@ static void host_vmrun(struct vmcb *v)
 		if (at < 0x100 || at >= 0x400)
 			memcpy((uint8_t *)page + at, &value, 8);
 	}
-	if (frame == ZONE_VMCB) {
+	if (frame != GUEST_VMCB) {
 		uint64_t how = take(&in, 1);
 
 		page->control.event_inj = some_event();
-		page->save.rip = 0x1000 + (how & 7);
+		page->save.rip = how & 8 ? 0 : 0x1000 + (how & 7);
 		page->save.rax = take(&in, 8);
 	}
 	v->save.rax = ram(frame) + (take(&in, 1) == 255);
@@ -396,6 +415,8 @@ static void enter(struct vmcb *v, uint64_t *gpr)
 static void step(struct cpu *cpu)
 {
 	enum running was = cpu->run;
+	struct zone_vcpu *vcpu = cpu->vcpu;
+	unsigned id = was == RUN_ZONE ? vcpu->id : 0;
 
 	switch (was) {
 	case RUN_ZONE:
@@ -409,17 +430,19 @@ static void step(struct cpu *cpu)
 		break;
 	}
 	if (was == RUN_ZONE && cpu->run == RUN_HOST)
-		check_host_sees();
+		check_host_sees(vcpu, id);
 	if (cpu->run == RUN_ZONE && was != RUN_ZONE) {
 		require(cpu->vcpu->zone->state == CL_ZONE_LIVE);
 		/* Another zone than ours may have been launched by the guest. */
-		if (cpu->vcpu->zone != zone)
+		if (cpu->vcpu->zone != zone) {
+			vcpu_leave(cpu);
 			cpu->run = RUN_HOST;
-		else if (kept.valid)
-			check_answer();
+		} else {
+			check_answer(cpu->vcpu, &kept_of[cpu->vcpu->id]);
+		}
 	}
 	if (cpu->run == RUN_ZONE)
-		kept.valid = false;
+		kept_of[cpu->vcpu->id].valid = false;
 }
 
 /* A guest's VMCB that the Core takes, and its own page for the zone's. */
@@ -452,7 +475,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cl_launch_desc desc = {
 		.magic = CL_DESC_MAGIC,
 		.version = CL_LAUNCH_VERSION,
-		.vcpus = 1,
+		.vcpus = VCPUS,
 		.memory_bytes = CL_ZONE_MEMORY_MIN,
 		.entry_rip = CODE_GPA,
 		.nr_segs = 1,
@@ -466,7 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		LLVMFuzzerTestOneInput(warm, sizeof(warm));
 	}
 	in = (struct input){data, size};
-	kept.valid = false;
+	memset(kept_of, 0, sizeof(kept_of));
 	machine_begin();
 	struct cpu *cpu = this_cpu();
 
@@ -478,13 +501,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(zone);
 	make_vmcb(ZONE_VMCB, 0);
 	make_vmcb(GUEST_VMCB, 1);
+	make_vmcb(OTHER_VMCB, 0);
+	struct vmcb *other = (struct vmcb *)host_reach(ram(OTHER_VMCB));
+
+	/* As the host brings it for a CPU that has been sent a start-up interrupt. */
+	other->control.asid = 3;
+	other->save.cr0 = CR0_ET;
+	other->save.efer = EFER_SVME;
+	other->save.cs.base = VECTOR << PAGE_SHIFT;
 	memcpy(host_reach(ram(HOST_CODE)), vmrun, sizeof(vmrun));
 	machine_enter = enter;
-	cpu->run = RUN_ZONE;
+	vcpu_begin(cpu, zone->vcpu[0]);
 	for (unsigned steps = 0; in.left && steps < STEPS_MAX; steps++) {
 		step(cpu);
 		machine_check();
+		zones_reap();
 	}
+	if (cpu->run == RUN_ZONE)
+		vcpu_leave(cpu);
 	cpu->run = RUN_HOST;
 	machine_end();
 	return 0;

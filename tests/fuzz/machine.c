@@ -23,6 +23,7 @@
 #include "svm/smp.h"
 #include "zone/launch.h"
 #include "zone/page.h"
+#include "zone/vcpu.h"
 
 #define PHYS_BITS   40u
 #define APIC_BASE   0xfee00d00ull /* enabled, x2APIC: registers are MSRs */
@@ -96,7 +97,13 @@ void svm_enter(uint64_t pa, uint64_t *gpr, uint64_t core_pa, bool host_if)
 {
 	if (!machine_enter)
 		longjmp(started, 1);
+	struct cpu *cpu = this_cpu();
+	const struct epoch *table = cpu->table;
+
+	/* To play the guest the Core's own functions are called, which want its lock. */
+	smp_back(cpu);
 	machine_enter(phys_to_virt(pa), gpr);
+	smp_leave(cpu, table);
 }
 
 /* One CPU: the other ones would come here. */
@@ -382,7 +389,11 @@ struct zone *host_launch(unsigned table, const struct cl_launch_desc *desc, uint
 	int r = launch_protect(cpu);
 
 	require(r <= 0);
+	/* Its first vCPU is about to run: the host has it again. */
+	if (!r)
+		vcpu_leave(cpu);
 	cpu->run = RUN_HOST;
+	cpu->vcpu = NULL;
 	return r ? NULL : zone_by_handle(table + 1);
 }
 
@@ -461,7 +472,7 @@ static void check_host_table(void)
 		frame_owner(pa >> PAGE_SHIFT, &slot, &gpn);
 		struct zone *z = zone_by_slot(slot);
 
-		require(z->state == CL_ZONE_LIVE);
+		require(z->state == CL_ZONE_LIVE || z->state == CL_ZONE_ENDING);
 		int64_t index = page_index(z, (uint64_t)gpn << PAGE_SHIFT);
 
 		require(index >= 0);
@@ -520,10 +531,20 @@ static void check_table(const uint64_t *table, unsigned level, const struct zone
 	}
 }
 
+/* A vCPU's table: the zone's private side, and another, seen with the private one away. */
+static void check_view(struct zone *z, const struct zone_vcpu *vcpu)
+{
+	uint64_t *side = &vcpu->view.root[1u << (zone_cbit() - 39)], private_side = *side;
+
+	require(private_side == z->npt.root[0]);
+	*side = 0;
+	check_table(vcpu->view.root, 4, NULL);
+	*side = private_side;
+}
+
 static void check_zone(struct zone *z)
 {
 	unsigned by_state[8] = {0};
-	uint64_t *root = z->vcpu.view.root, private_side = root[1u << (zone_cbit() - 39)];
 	uint64_t leads[CACHED_GPNS];
 
 	leaves(&z->npt, 0, CACHED_GPNS, leads);
@@ -560,15 +581,12 @@ static void check_zone(struct zone *z)
 	private_leaves = 0;
 	check_table(z->npt.root, 4, z);
 	require(private_leaves == z->nr_open);
-	/* The other side of its table, with the private one taken away for a moment. */
-	require(private_side == z->npt.root[0]);
-	root[1u << (zone_cbit() - 39)] = 0;
-	check_table(root, 4, NULL);
-	root[1u << (zone_cbit() - 39)] = private_side;
+	for (unsigned i = 0; i < z->nr_vcpus; i++)
+		check_view(z, z->vcpu[i]);
 	tlb_epoch(&zone_tlb[z->slot], z->instance << 32 | z->epoch.changed);
 	tlb_epoch(&view_tlb[z->slot], z->instance << 32 | z->epoch.changed);
 	tlb_see(&zone_tlb[z->slot], leads, CACHED_GPNS);
-	leaves(&z->vcpu.view, 0, CACHED_GPNS, leads);
+	leaves(&z->vcpu[0]->view, 0, CACHED_GPNS, leads);
 	tlb_see(&view_tlb[z->slot], leads, CACHED_GPNS);
 }
 
@@ -649,6 +667,7 @@ static void end_zone(struct zone *z)
 void machine_end(void)
 {
 	zones_each(end_zone);
+	zones_reap();
 	for (unsigned i = 0; i < ZONES_MAX; i++)
 		zone_discard(zone_by_slot(i));
 	shadow_drop_all();
@@ -710,6 +729,7 @@ void machine_init(void)
 
 	require(z);
 	zone_kill(z, "warm");
+	zones_reap();
 	shadow_drop_all();
 	free_at_rest = pool_free_pages();
 	machine_end();

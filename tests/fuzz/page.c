@@ -98,7 +98,7 @@ static bool offered(struct zone *z, const struct page *p, uint64_t gpn, bool *ge
 	uint64_t error;
 
 	*genuine = false;
-	if (nested_walk(z->vcpu.view_ncr3, gpn << PAGE_SHIFT, NPF_W, &leaf, &error))
+	if (nested_walk(z->vcpu[0]->view_ncr3, gpn << PAGE_SHIFT, NPF_W, &leaf, &error))
 		return false;
 	enum frame_state state = frame_state(leaf.pa >> PAGE_SHIFT);
 
@@ -118,7 +118,7 @@ static void zone_private(unsigned i, uint64_t gpn, bool write, uint64_t value)
 		return;
 	enum page_state was = state_of(z, gpn);
 	bool genuine, offer = offered(z, p, gpn, &genuine);
-	int r = page_touch_private(z, gpn << PAGE_SHIFT);
+	int r = page_touch_private(z->vcpu[gpn % z->nr_vcpus], gpn << PAGE_SHIFT);
 
 	if (page_in_hole(gpn << PAGE_SHIFT)) {
 		require(r == -CL_ENOENT);
@@ -163,7 +163,7 @@ static void zone_shared(unsigned i, uint64_t gpn, uint64_t info)
 
 	if (!z)
 		return;
-	int r = page_touch_shared(z, gpn << PAGE_SHIFT, info, &error);
+	int r = page_touch_shared(z->vcpu[gpn % z->nr_vcpus], gpn << PAGE_SHIFT, info, &error);
 
 	require(r == 0 || r == -CL_EFAULT || r == -CL_ENOMEM);
 	if (r == -CL_ENOMEM) {
@@ -179,7 +179,7 @@ static void launch(unsigned i, uint64_t window, uint64_t pages_in_image)
 	struct cl_launch_desc desc = {
 		.magic = CL_DESC_MAGIC,
 		.version = CL_LAUNCH_VERSION,
-		.vcpus = 1,
+		.vcpus = 2,
 		.memory_bytes = CL_ZONE_MEMORY_MIN,
 		.entry_rip = 0x10000,
 		.nr_segs = 1,
@@ -196,6 +196,9 @@ static void launch(unsigned i, uint64_t window, uint64_t pages_in_image)
 		return;
 	zones[i] = z;
 	instance[i] = z->instance;
+	/* The host has one table for all of its vCPUs. */
+	for (unsigned v = 0; v < z->nr_vcpus; v++)
+		z->vcpu[v]->view_ncr3 = host_root(i);
 	/* What it was launched with is known now, from its frames or from their seals. */
 	for (uint64_t gpn = 0; gpn < PAGES; gpn++) {
 		const struct page_rec *rec = page_rec(z, gpn);
@@ -305,8 +308,10 @@ static void step(struct input *in)
 			hog[nr_hogs] = page_alloc();
 		break;
 	case 14:
-		while (nr_hogs)
+		while (nr_hogs && !(op & 16))
 			page_free(hog[--nr_hogs]);
+		if (op & 16) /* until then the host meets frames of zones that have ended */
+			zones_reap();
 		break;
 	case 15: /* entries: what was to be flushed has been */
 		if (op & 16)

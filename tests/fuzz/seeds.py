@@ -209,6 +209,19 @@ def guests():
     for how in (b'\x54', b'\x90'):  # MSRs
         for msr in range(8):
             seed('guest', how + nothing + bytes([msr]) + bytes(8) + vmrun(2, 0x30d) + hlt)
+    # The zone starts its second vCPU: page 0x20, INIT, start-up interrupt, and the host's VMCB.
+    def command(how, value):
+        code = b'\x89\x07'.ljust(15, b'\x90')
+        return how + nothing + b'\2\1\0\0' + code + struct.pack('<I', value)
+    other = b'\0\3\0\x08' + bytes(11)
+    start = b'\x8c' + nothing + b'\0\4\x20\0'
+    for value in (0x1000000, 0x4500, 0x4620):
+        start += command(b'\x78' if value == 0x1000000 else b'\x64', value) + vmrun(2, 0x8000)
+    seed('guest', start[:-15])
+    seed('guest', start + hlt + other + hlt)
+    seed('guest', start + hlt + other + hlt + other + hlt + vmrun(1, 0x25) + hlt)
+    seed('guest', start + hlt + other + b'\x52' + nothing + b'\xf8\x03\0' +
+         b'\0\3\0\2' + struct.pack('<HQ', 0x8000, 77) + b'\0' + hlt)
     guest = b'\0\1\0\0'
     for how in range(12):
         seed('guest', hlt + guest + bytes([how]) + nothing + bytes(4) + b'\4\x10\0' + bytes(8))
