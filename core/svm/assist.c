@@ -100,7 +100,8 @@ void assist_fill(struct vmcb *v, const struct space *space, const uint64_t gpr[1
 		return;
 	v->control.next_rip = insn_next_rip(&in, v->save.rip);
 	if (code == EXIT_IOIO) {
-		v->control.exit_info1 |= in.addrsize << IOIO_ADDRSIZE_SHIFT; /* 2, 4, 8 bytes */
+		v->control.exit_info1 |= (uint64_t)in.addrsize
+					 << IOIO_ADDRSIZE_SHIFT; /* 2, 4, 8 bytes */
 		if (v->control.exit_info1 & IOIO_STR)
 			v->control.exit_info1 |= (uint64_t)in.segment << IOIO_SEG_SHIFT;
 	}
