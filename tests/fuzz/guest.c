@@ -67,6 +67,16 @@ static uint64_t some_event(void)
 	return word & 0x8000 ? 0 : (word & 0xfff) | EVENT_VALID | (word & 0x7000) << 32;
 }
 
+/* Not those by which the machine would be reset for real, from which no road leads back. */
+static uint64_t some_port(uint64_t how)
+{
+	uint64_t port = take(&in, 2), rest = take(&in, 1), size = 1ull << how % 3;
+	bool resets = port <= 0xcff && port + size > 0xcf8;
+
+	resets |= port <= 0x92 && port + size > 0x60;
+	return port << 16 | size << 4 | (rest & 0xc) | (resets || (rest & 1) ? IOIO_IN : 0);
+}
+
 /* What a CPU may report as cut short: the Core offers no vectors below 32. */
 static uint64_t cpu_event(void)
 {
@@ -296,7 +306,7 @@ static void guest_exits(struct vmcb *g, uint64_t *gpr)
 	g->control.exit_info1 = take(&in, 4);
 	g->control.exit_info2 = some_gpa();
 	if (g->control.exit_code == EXIT_IOIO)
-		g->control.exit_info1 = (take(&in, 2) << 16 | 0x10u << how % 3 | (how >> 6));
+		g->control.exit_info1 = some_port(how);
 	gpr[RCX] = take(&in, 4);
 	if (how & 128)
 		g->save.rax = CL_VMMCALL_PROTECT;
@@ -368,7 +378,7 @@ static void host_exits(struct vmcb *v, uint64_t *gpr)
 	case EXIT_IOIO:
 		v->control.exit_info2 = v->save.rip + 1;
 		if (how & 128)
-			v->control.exit_info1 = take(&in, 4) & 0xffff007d;
+			v->control.exit_info1 = some_port(how);
 		else
 			host_calls(v, gpr);
 		break;

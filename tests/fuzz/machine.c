@@ -75,6 +75,15 @@ uint64_t rdtsc(void)
 	return machine_clock;
 }
 
+uint64_t read_cr4(void)
+{
+	return 0;
+}
+
+void write_cr4(uint64_t v)
+{
+}
+
 void clock_init(void)
 {
 }

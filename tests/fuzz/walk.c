@@ -59,7 +59,7 @@ static uint64_t some_entry(struct input *in)
 static int expect_nested(uint64_t table, uint64_t gpa, uint64_t access, struct nested_leaf *leaf,
 			 uint64_t *error)
 {
-	bool writable = true, noexec = false;
+	bool writable = true, user = true, noexec = false;
 
 	*error = NPF_U | (access & (NPF_W | NPF_I));
 	table &= PTE_ADDR;
@@ -86,11 +86,12 @@ static int expect_nested(uint64_t table, uint64_t gpa, uint64_t access, struct n
 			return -CL_EFAULT;
 		}
 		writable &= (e & PTE_W) != 0;
+		user &= (e & PTE_U) != 0;
 		noexec |= (e & PTE_NX) != 0;
 		bool last = large || level == 1;
 
-		if (!(e & PTE_U) || (last && (access & NPF_W) && !writable) ||
-		    (last && (access & NPF_I) && noexec))
+		if (last &&
+		    (!user || ((access & NPF_W) && !writable) || ((access & NPF_I) && noexec)))
 			return -CL_EFAULT;
 		e |= PTE_A | (last && (access & NPF_W) ? PTE_D : 0);
 		memcpy(phys_to_virt(at), &e, 8);

@@ -23,6 +23,8 @@ void wrmsr(uint32_t msr, uint64_t v);
 int wrmsr_safe(uint32_t msr, uint64_t value);
 struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub);
 uint64_t rdtsc(void);
+uint64_t read_cr4(void);
+void write_cr4(uint64_t v);
 void xsetbv(uint32_t xcr, uint64_t v);
 
 #endif
