@@ -29,15 +29,15 @@ FORCE:
 $(CORE_OUT)/cipher/%.c.o: core/cipher/%.c $(CORE_OUT)/flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CORE_CIPHER_FLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(CORE_CIPHER_FLAGS) -MMD -MP -c -o $@ $<
 $(CORE_OUT)/%.c.o: core/%.c $(CORE_OUT)/flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CORE_FLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(CORE_FLAGS) -MMD -MP -c -o $@ $<
 $(CORE_OUT)/%.S.o: core/%.S $(CORE_OUT)/flags
 	$(call say,AS,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CORE_FLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(CORE_FLAGS) -MMD -MP -c -o $@ $<
 
 $(CORE_OUT)/cloister-core.elf64: $(CORE_OBJ) core/core.lds
 	$(call say,LD,$@)
