@@ -39,8 +39,8 @@ def core_memory(core_log):
 
 
 def in_core(node, base, size):
-    """Is a CPU running the Core's code?"""
-    return any(base <= cpu["RIP"] < base + size for cpu in cpus(node))
+    """Is a CPU running the Core's code? That is 64-bit; elsewhere the monitor has no RIP."""
+    return any(base <= cpu.get("RIP", 0) < base + size for cpu in cpus(node))
 
 
 def aes(key, data, decrypt=False):
