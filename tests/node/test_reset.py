@@ -8,11 +8,15 @@ second system boots and searches by itself.
 import json
 import re
 import subprocess
+import sys
 import time
 
 from case import case, expect
-from machine import BUILD
+from machine import BUILD, ROOT
 from node import LogFile, Node
+
+sys.path.insert(0, str(ROOT / "demo"))
+import corekeys  # noqa: E402
 
 VMM = "/usr/lib/cloister-tests/cl-vmm"
 DOOR = "/usr/lib/cloister-tests/cl-door"
@@ -31,17 +35,32 @@ def canary_pages(dump):
         found += at % 4096 == 0
 
 
-def look(node, name):
-    """(pages of canary, key schedules) in all RAM."""
+def look(node, name, secrets=()):
+    """(pages of canary, key schedules, known pieces of keys) in all RAM."""
     path = node.machine.run_dir / name
     try:
         node.save_memory(path)
         found = subprocess.run([BUILD / "bin/cl-search", "--keys", path], check=True,
                                stdout=subprocess.PIPE, text=True)
-        schedules = json.loads(found.stdout)["schedules"]["found"]
-        return canary_pages(path.read_bytes()), schedules
+        data = path.read_bytes()
+        return (canary_pages(data), json.loads(found.stdout)["schedules"]["found"],
+                sum(data.count(piece) for piece in secrets))
     finally:
         path.unlink(missing_ok=True)
+
+
+def before(node):
+    """What of the keys must not be in RAM later; the node is halted meanwhile."""
+    node.freeze()
+    try:
+        pages = look(node, "before")[0]
+        expect(pages == ZONE_PAGES + GUEST_PAGES, f"{pages} pages of canary: nothing is proven")
+        master = corekeys.master(node)
+    finally:
+        node.thaw()
+    key = corekeys.derive(master, corekeys.PAGES, 1)
+    whole = master + key + corekeys.schedule(key)[32:]
+    return [whole[i:i + 16] for i in range(0, len(whole), 16)]
 
 
 def hold(node):
@@ -60,10 +79,10 @@ def stopped(node, timeout=60):
         time.sleep(0.1)
 
 
-def clean(node):
-    pages, schedules = look(node, "after")
+def clean(node, secrets):
+    pages, schedules, pieces = look(node, "after", secrets)
     expect(pages == GUEST_PAGES, f"{pages} pages of canary, the ordinary guest has {GUEST_PAGES}")
-    expect(schedules == 0, f"{schedules} key schedules are left")
+    expect(schedules == 0 and pieces == 0, f"{schedules} key schedules, {pieces} pieces of keys")
     expect(re.search(f"scrubbed|{HALTED}", node.core_log().text()), "the log says nothing",
            node.core_log().tail())
 
@@ -72,14 +91,10 @@ def road(what, command):
     @case(fresh=True, node=STOPS, timeout=300)
     def test(node):
         hold(node)
-        node.freeze()
-        pages, schedules = look(node, "before")
-        node.thaw()
-        expect(pages == ZONE_PAGES + GUEST_PAGES and schedules,
-               f"before: {pages} pages, {schedules} schedules: the search proves nothing")
+        secrets = before(node)
         node.popen(command)
         stopped(node)
-        clean(node)
+        clean(node, secrets)
         expect(HALTED not in node.core_log().text(), "halted", node.core_log().tail())
     test.__doc__ = what
     return test
@@ -112,10 +127,11 @@ def test_machine_check(node):
     """A machine check: the Core scrubs and halts; or, where the emulator delivers it past the
     intercept, it kills the host's kernel, and the reset of that scrubs."""
     hold(node)
+    secrets = before(node)
     # An uncorrected error with corrupt context, at the host: UC, EN, PCC, VAL; MCIP, EIPV.
     node.monitor("mce 0 9 0xb200000000000000 0x6 0 0")
     stopped(node)
-    clean(node)
+    clean(node, secrets)
 
 
 @case(timeout=300)
@@ -125,9 +141,9 @@ def test_sleep(node):
     job = hold(node)
     for n, order in enumerate(("out16 604 2400", "out16 604 2800", "out8 605 24", "out32 604 2800",
                                "out16 605 24", "outs16 604 2400 1", "outs8 605 28 3")):
-        before = refused(node)
+        count = refused(node)
         node.check(f"{DOOR} {order}")
-        expect(refused(node) > before, f"{order} is not counted")
+        expect(refused(node) > count, f"{order} is not counted")
         job.write(b"\n")
         job.wait_for(rf"\A(held\s+){{{n + 2}}}")
     job.kill()
@@ -158,11 +174,7 @@ def test_second_boot():
     with Node(name="second", boot="grub-bios", memory="1G") as node:
         iso = payload_disk(node.machine.run_dir)
         hold(node)
-        node.freeze()
-        pages, schedules = look(node, "before")
-        node.thaw()
-        expect(pages == ZONE_PAGES + GUEST_PAGES and schedules, "the first boot has nothing",
-               pages, schedules)
+        before(node)
         node.qmp("set-action", reboot="reset")
         node.qmp("blockdev-change-medium", device="boot", filename=str(iso), format="raw",
                  force=True)
