@@ -73,6 +73,7 @@ static void host_after(void)
 	vmcb.save.g_pat = 0;
 	vmcb.save.dr7 = 0x755;
 	vmcb.save.rflags |= BIT64(11);
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x600ul)); /* GE: no breakpoint, but a bit */
 	guest_run();
 	__asm__ volatile("mov %%dr7, %0" : "=r"(dr7));
 	say("host.after: gs=%u pat=%u dr7=0x%lx cr2=0x%lx gif_if=%lu\n", rdmsr(MSR_GS_BASE) == gs,

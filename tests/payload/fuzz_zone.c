@@ -178,6 +178,7 @@ static void launch(struct slot *s)
 /* The zone is no more: for an honest host's zone that is a failure, but when it asked for it. */
 static void gone(struct slot *s, bool asked)
 {
+	struct cl_zone_ref ref = {s->instance};
 	struct cl_zone_info info;
 
 	if (!info_of(s->handle, &info) || info.state != CL_ZONE_DEAD)
@@ -186,6 +187,9 @@ static void gone(struct slot *s, bool asked)
 		say("fuzz: reason: %s\n", info.reason);
 		fail("an honest host's zone ended, exit", vmcbs[s - slots].control.exit_code);
 	}
+	/* Its VMCB serves another guest next. */
+	if (core_call(CL_OP_ZONE_END, &ref, sizeof(ref)))
+		fail("a dead zone cannot be told to have ended", s->instance);
 	s->live = false;
 	counts.ended++;
 	counts.caught += !asked;
