@@ -9,34 +9,34 @@
 #include "svm/walk.h"
 
 /* AMD APM vol. 2, chapter 16. An x2APIC register is the MSR 0x800 + offset / 16. */
-#define APIC_BASE_DEFAULT    0xfee00000ull
-#define APIC_BASE_X2APIC     BIT64(10)
-#define APIC_BASE_ENABLE     BIT64(11)
-#define MSI_WINDOW_SIZE	     0x100000ull
-#define APIC_ID		     0x20u
-#define ICR_LOW		     0x300u
-#define ICR_HIGH	     0x310u
-#define ICR_MODE(v)	     (((v) >> 8) & 7)
-#define ICR_LOGICAL	     BIT64(11)
-#define ICR_PENDING	     BIT64(12)
-#define ICR_ASSERT	     BIT64(14)
-#define ICR_LEVEL	     BIT64(15)
-#define ICR_SHORTHAND(v)     (((v) >> 18) & 3)
-#define ICR_OF_MODE(m)	     ((uint32_t)(m) << 8 | (uint32_t)ICR_ASSERT)
-#define LVT_CMCI	     0x2f0u
-#define LVT_FIRST	     0x320u
-#define LVT_LAST	     0x370u
-#define MSR_OF(offset)	     (MSR_X2APIC_FIRST + (offset) / 16)
-#define MODE_FIXED	     0u
-#define MODE_LOWEST	     1u
-#define MODE_NMI	     4u
-#define MODE_INIT	     5u
-#define MODE_STARTUP	     6u
-#define MODE_EXTINT	     7u
-#define SHORTHAND_SELF	     1u
-#define SHORTHAND_ALL	     2u
-#define SHORTHAND_OTHERS     3u
-#define XAPIC_ALL	     0xffu
+#define APIC_BASE_DEFAULT 0xfee00000ull
+#define APIC_BASE_X2APIC  BIT64(10)
+#define APIC_BASE_ENABLE  BIT64(11)
+#define MSI_WINDOW_SIZE	  0x100000ull
+#define APIC_ID		  0x20u
+#define ICR_LOW		  0x300u
+#define ICR_HIGH	  0x310u
+#define ICR_MODE(v)	  (((v) >> 8) & 7)
+#define ICR_LOGICAL	  BIT64(11)
+#define ICR_PENDING	  BIT64(12)
+#define ICR_ASSERT	  BIT64(14)
+#define ICR_LEVEL	  BIT64(15)
+#define ICR_SHORTHAND(v)  (((v) >> 18) & 3)
+#define ICR_OF_MODE(m)	  ((uint32_t)(m) << 8 | (uint32_t)ICR_ASSERT)
+#define LVT_CMCI	  0x2f0u
+#define LVT_FIRST	  0x320u
+#define LVT_LAST	  0x370u
+#define MSR_OF(offset)	  (MSR_X2APIC_FIRST + (offset) / 16)
+#define MODE_FIXED	  0u
+#define MODE_LOWEST	  1u
+#define MODE_NMI	  4u
+#define MODE_INIT	  5u
+#define MODE_STARTUP	  6u
+#define MODE_EXTINT	  7u
+#define SHORTHAND_SELF	  1u
+#define SHORTHAND_ALL	  2u
+#define SHORTHAND_OTHERS  3u
+#define XAPIC_ALL	  0xffu
 
 static uint64_t base;
 

@@ -19,9 +19,9 @@
 
 /* What the Core takes from every guest, whatever its host asked for. */
 static const unsigned core_intercepts[] = {
-	ICPT_IOIO, ICPT_MSR,  ICPT_SHUTDOWN, ICPT_VMRUN,   ICPT_VMMCALL, ICPT_VMLOAD, ICPT_VMSAVE,
-	ICPT_STGI, ICPT_CLGI, ICPT_SKINIT,   ICPT_INVLPGA, ICPT_INVD,	 ICPT_NMI,    ICPT_INIT,
-	ICPT_EXCEPTION + VEC_MC,
+	ICPT_IOIO,    ICPT_MSR,	   ICPT_SHUTDOWN, ICPT_VMRUN, ICPT_VMMCALL,
+	ICPT_VMLOAD,  ICPT_VMSAVE, ICPT_STGI,	  ICPT_CLGI,  ICPT_SKINIT,
+	ICPT_INVLPGA, ICPT_INVD,   ICPT_NMI,	  ICPT_INIT,  ICPT_EXCEPTION + VEC_MC,
 };
 
 /* MSRs that a guest of the host reaches directly, if its host lets it; all are in the VMCB. */

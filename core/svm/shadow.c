@@ -34,7 +34,8 @@ static void drop_own(struct shadow *s)
 
 void shadow_drop_all(void)
 {
-	/* First out of the guests: their CPUs hold translations of what goes, and walk the tables. */
+	/* First out of the guests: their CPUs hold translations of what goes, and walk the tables.
+	 */
 	epoch_advance(&guest_epoch);
 	smp_shoot(&guest_epoch);
 	for (unsigned c = 0; c < nr_cpus; c++) {
