@@ -84,8 +84,8 @@
 	INSN	rdtscp, 135, 0, "rdtscp"
 	INSN	icebp, 136, 0, ".byte 0xf1"
 	INSN	wbinvd, 137, 0, "wbinvd"
-	INSN	monitor, 138, 0, "mov %rbx, %rax; monitor %rax, %ecx, %edx"
-	INSN	mwait, 139, ONLY_INTERCEPTED, "mov %rbx, %rax; monitor %rax, %ecx, %edx; xor %eax, %eax; mwait %eax, %ecx"
+	INSN	monitor, 138, 0, "mov %rbx, %rax; monitor"
+	INSN	mwait, 139, ONLY_INTERCEPTED, "mov %rbx, %rax; monitor; xor %eax, %eax; mwait"
 	INSN	xsetbv, 141, 0, "mov $1, %eax; xsetbv"
 
 	INSN	de, 64, EXCEPTION, "div %ecx"
