@@ -94,17 +94,15 @@ int shadow_install(struct npt *npt, uint64_t gpa, const struct nested_leaf *leaf
 	}
 	gpa = ALIGN_DOWN(gpa, NPT_SIZE(level));
 	old = npt_leaf(npt, gpa, &old_level);
-	if (old && old_level != level)
+	/* Another translation is in the way: a TLB may hold it, so the caller drops it and flushes.
+	 */
+	if (old && (old_level != level || (*old & PTE_ADDR) != pa))
 		return -CL_EEXIST;
-	uint64_t replaced = old ? *old : 0;
 	int r = npt_map(npt, gpa, pa, flags, level);
 
-	if (r)
-		return r;
-	if (replaced)
-		frame_uncount_shadow(replaced, level);
-	frame_count_shadow(pa, level);
-	return 0;
+	if (!r && !old)
+		frame_count_shadow(pa, level);
+	return r;
 }
 
 int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
