@@ -386,6 +386,8 @@ struct zone *host_launch(unsigned table, const struct cl_launch_desc *desc, uint
 	memset(cpu->nested.vmcb12, 0, sizeof(*cpu->nested.vmcb12));
 	g->save.efer = EFER_LMA | EFER_LME | EFER_SVME;
 	g->save.cr0 = CR0_PE | CR0_PG;
+	g->save.cr4 = CR4_PAE;
+	g->save.g_pat = PAT_INIT;
 	g->save.cs.attrib = SEG_CODE64;
 	cpu->nested.vmcb12->control.ncr3 = host_root(table);
 	cpu->nested.vmcb12->control.asid = table + 1;

@@ -183,6 +183,9 @@ def pages():
     seed('page', b'\x02\x20\xff\x02\xb0\x4f\x02\x20\x7f')  # more than the window
     seed('page', write + b'\x0a\xff\xff' * 4 + read)  # idle
     seed('page', write + b'\x03\x20\x02' + read + b'\x03\x20\0')  # shared and back
+    for op in (b'\x03\x30', b'\x08\1\1\x30\0'):  # what is shared moves: a TLB may know the old place
+        for move in (b'\x06\x30\x03\x50\0\x67\0', b'\x06\x30\x03\x50\0\x67\2'):
+            seed('page', op + b'\0' + move + op + b'\2')
     seed('page', b'\x08\1\1\x08\0\x03' * 2 + b'\x01\x28\1\x08\1\1\x08\0\x03')  # guest's
     seed('page', b'\x08\2\0\x40\0\x03' + write + b'\x08\2\0\x40\0\x03' + read)
     seed('page', write + b'\x0c\x0b\x50\x04' + write + b'\x0d\4\0\x02\x40\x7f\x0e' + read)
