@@ -43,8 +43,11 @@ def breakout(node, name, options, victim, port):
 
 def ask_for_memory(node, name):
     """Has it take 900 MiB; gives what it says, "" if it did not survive."""
-    node.run(f"socat -T 60 - UNIX-CONNECT:/run/cloister/{name}/qmp.sock", input='{"execute":"hog"}\n')
-    return node.run(f"grep limit-memory /run/cloister/{name}/qemu.log").out
+    pid = zones.inspect(node, name)["qemu"]["pid"]
+    log = f"/run/cloister/{name}/qemu.log"
+    node.run(f"socat -t 1 - UNIX-CONNECT:/run/cloister/{name}/qmp.sock", input='{"execute":"hog"}\n')
+    node.check(f"until grep -q limit-memory {log} || ! kill -0 {pid}; do sleep 0.2; done")
+    return node.run(f"grep limit-memory {log}").out
 
 
 @case(timeout=600)
