@@ -64,8 +64,8 @@ def load():
 class Suite:
     """The nodes and guests of a run; what takes long to start is started once, when it is wanted."""
 
-    def __init__(self, directory):
-        self.directory = Path(directory)
+    def __init__(self, directory, name="attack"):
+        self.directory, self.name = Path(directory), name
         self.node = None  # the one at hand
         self.on_core = None
         self.ports = {name: free_port() for name in ("zone", "zone-report", "plain")}
@@ -81,7 +81,7 @@ class Suite:
         self.on_core = on_core
         forward = [(self.ports["zone"], 6379), (self.ports["zone-report"], 7443),
                    (self.ports["plain"], 6380)] if on_core else []
-        self.node = Node(name="attack" if on_core else "attack-machine", plain=not on_core,
+        self.node = Node(name=self.name if on_core else f"{self.name}-machine", plain=not on_core,
                          forward=forward, append="iomem=relaxed" if on_core else CONTROL_APPEND)
         self.node.start()
         self.node.check("modprobe msr")
