@@ -3,6 +3,7 @@
 #ifndef CORE_LIB_IO_H
 #define CORE_LIB_IO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 uint32_t model_in(uint16_t port, unsigned size);
@@ -36,6 +37,14 @@ static inline void outw(uint16_t port, uint16_t v)
 static inline void outl(uint16_t port, uint32_t v)
 {
 	model_out(port, v, 4);
+}
+
+static inline void port_io(uint16_t port, unsigned size, bool in, uint32_t *value)
+{
+	if (in)
+		*value = model_in(port, size);
+	else
+		model_out(port, *value, size);
 }
 
 #endif
