@@ -149,5 +149,7 @@ def test_fuzz():
     text = output(FUZZ, False, f"seconds={seconds} seed={seed}", 300 + 3 * seconds)
     expect("payload: FAIL" not in text and "fuzz: ok" in text, f"seed={seed}", text[-1500:])
     counts = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", text.splitlines()[-2])}
+    # A tenth of the tries at the least: else the rest of the fuzzing has not met zones.
+    expect(counts["launched"] * 10 > counts["protects"], f"few zones: seed={seed}", text[-800:])
     for what in ("vmruns", "protects", "launched", "calls", "moves", "refused", "ended"):
         expect(counts.get(what, 0) > 0, f"no {what}: seed={seed}", text[-800:])

@@ -13,6 +13,7 @@
 struct counts {
 	uint64_t vmruns, protects, launched, calls, moves, refused, ended, caught, checks;
 	uint64_t exits[256];
+	uint64_t errors[64]; /* of PROTECT, by number; [0]: it did not come to it */
 };
 extern struct counts counts;
 

@@ -160,13 +160,17 @@ static void launch(struct slot *s)
 	counts.protects++;
 	struct cl_zone_info info;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 256; i++) { /* the timer may come first, many times */
 		timed_run(v, s->regs);
+		v->control.tlb_control = TLB_KEEP;
 		if (info_of(s->handle, &info) || v->control.exit_code == EXIT_VMMCALL)
 			break;
 	}
 	s->live = info_of(s->handle, &info) && info.state == CL_ZONE_LIVE;
 	if (!s->live) {
+		uint64_t error = -s->regs[RBX];
+
+		counts.errors[error < 64 ? error : 0]++;
 		counts.refused++;
 		return;
 	}
