@@ -13,7 +13,7 @@ int given_parse(char *text, struct given *given)
 {
 	size_t length = strlen(text);
 
-	*given = (struct given){.path = text, .fd = -1};
+	*given = (struct given){.path = text, .fd = -1, .fd_read = -1};
 	if (length > 3 &&
 	    (!strcmp(text + length - 3, ":rw") || !strcmp(text + length - 3, ":ro"))) {
 		given->writable = text[length - 1] == 'w';
@@ -23,22 +23,47 @@ int given_parse(char *text, struct given *given)
 	return text[0] == '/' && !strpbrk(text, ",:\"=") ? 0 : -EINVAL;
 }
 
-int given_open(struct given *given)
+static int open_one(const char *path, int mode)
 {
 	struct stat st;
-	int fd = open(given->path, (given->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+	// O_NONBLOCK: do not wait for the other end of what turns out to be a pipe.
+	int fd = open(path, mode | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
-	int rc = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? 0 : -EINVAL;
+	int rc = fstat(fd, &st) ? -errno : 0;
+	if (!rc && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		rc = -EINVAL;
 	if (!rc && fcntl(fd, F_SETFL, 0))
 		rc = -errno;
 	if (rc) {
 		close(fd);
 		return rc;
 	}
+	return fd;
+}
+
+int given_open(struct given *given)
+{
+	int fd = open_one(given->path, given->writable ? O_RDWR : O_RDONLY);
+
+	if (fd < 0)
+		return fd;
 	given->fd = fd;
-	return 0;
+	if (!given->writable)
+		return 0;
+	fd = open_one(given->path, O_RDONLY);
+	given->fd_read = fd;
+	return fd < 0 ? fd : 0;
+}
+
+void given_close(struct given *given)
+{
+	if (given->fd >= 0)
+		close(given->fd);
+	if (given->fd_read >= 0)
+		close(given->fd_read);
+	given->fd = given->fd_read = -1;
 }
 
 static bool starts(const char *argument, const char *at)

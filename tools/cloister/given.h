@@ -15,7 +15,8 @@
 struct given {
 	const char *path;
 	bool writable;
-	int fd; /* -1: not yet opened */
+	int fd;	     /* -1: not yet opened */
+	int fd_read; /* of one that may be written: QEMU also opens it for reading only */
 };
 
 /* PATH, PATH:ro or PATH:rw; changes text. 0 or -EINVAL. */
@@ -23,6 +24,7 @@ int given_parse(char *text, struct given *given);
 
 /* Open it: a regular file or a block device. 0 or negative errno (-EINVAL: something else). */
 int given_open(struct given *given);
+void given_close(struct given *given);
 
 /*
  * The argument with the name of each given file replaced by its set; to be freed. NULL: no memory.

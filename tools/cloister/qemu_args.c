@@ -153,8 +153,11 @@ int qemu_args_build(struct qemu_args *args, const struct qemu_params *p)
 	add(args, "chardev=qmp,mode=control");
 	add_boot(args, p);
 	add_devices(args, p);
-	for (uint32_t i = 0; i < p->nr_given; i++)
+	for (uint32_t i = 0; i < p->nr_given; i++) {
 		add_set(args, p->given[i].fd, GIVEN_SET + (int)i);
+		if (p->given[i].writable)
+			add_set(args, p->given[i].fd_read, GIVEN_SET + (int)i);
+	}
 	for (uint32_t i = 0; i < p->nr_extra; i++) {
 		char *text = given_replace(p->extra[i], p->given, p->nr_given);
 		args->failed |= !text;

@@ -344,8 +344,7 @@ int verb_run(int argc, char **argv)
 	zone_image_close(&run.img);
 	gate_close(&run.gate);
 	for (uint32_t i = 0; i < run.opt.nr_given; i++)
-		if (run.opt.given[i].fd >= 0)
-			close(run.opt.given[i].fd);
+		given_close(&run.opt.given[i]);
 	close(run.signals);
 	return code;
 }

@@ -221,7 +221,7 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 {
 	struct run *run = s->run;
 	char directory[IMAGE_MAX];
-	int keep[8 + GIVEN_MAX] = {s->ram.fd,
+	int keep[8 + 2 * GIVEN_MAX] = {s->ram.fd,
 				   s->launch_fd,
 				   s->boot[0],
 				   s->boot[1],
@@ -231,8 +231,10 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 				   qmp};
 	size_t nr_keep = 8;
 
-	for (uint32_t i = 0; i < run->opt.nr_given; i++)
+	for (uint32_t i = 0; i < run->opt.nr_given; i++) {
 		keep[nr_keep++] = run->opt.given[i].fd;
+		keep[nr_keep++] = run->opt.given[i].fd_read;
+	}
 	if (s->confine.lease.dir >= 0) {
 		if (!state_path(directory, sizeof(directory), s->st.name, NULL))
 			return -EXIT_ERROR;
