@@ -167,8 +167,8 @@ def test_given_files(node):
         links = node.check(f"ls -l /proc/{pid}/fd | grep /root/disk")
         expect(("rwx" in links) == written, "opened otherwise than asked for", links)
         node.check("cloister stop disk")
-    refused = node.run(f"{RUN} --name disk --file /root/disk --qemu-arg -drive --qemu-arg "
-                       f"file=/root/disk,format=raw,if=none,id=d {image}")
+    refused = node.run(f"{RUN} --name disk --file /root/disk --qemu-arg -blockdev --qemu-arg "
+                       f"driver=file,node-name=d,filename=/root/disk {image}")
     expect(refused.rc == 18, "writing to a file that was given for reading", refused.err)
     # A monitor of the user's own is a listener that nobody has published.
     refused = node.run(f"{RUN} --name disk --qemu-arg -gdb --qemu-arg tcp:127.0.0.1:5203 {image}")

@@ -9,7 +9,7 @@
 #include "given.h"
 #include "options.h"
 
-#define QEMU_ARGS_MAX 128u
+#define QEMU_ARGS_MAX 256u
 
 /* Descriptors are those that QEMU inherits. */
 struct qemu_params {

@@ -222,13 +222,13 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 	struct run *run = s->run;
 	char directory[IMAGE_MAX];
 	int keep[8 + 2 * GIVEN_MAX] = {s->ram.fd,
-				   s->launch_fd,
-				   s->boot[0],
-				   s->boot[1],
-				   run->img.fd[ZONE_ROOTFS],
-				   run->img.fd[ZONE_VERITY],
-				   console,
-				   qmp};
+				       s->launch_fd,
+				       s->boot[0],
+				       s->boot[1],
+				       run->img.fd[ZONE_ROOTFS],
+				       run->img.fd[ZONE_VERITY],
+				       console,
+				       qmp};
 	size_t nr_keep = 8;
 
 	for (uint32_t i = 0; i < run->opt.nr_given; i++) {
