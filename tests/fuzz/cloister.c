@@ -9,6 +9,7 @@
 
 #include "../../tools/launch/size.h"
 #include "fuzz.h"
+#include "given.h"
 #include "message.h"
 #include "options.h"
 #include "qemu_args.h"
@@ -103,6 +104,31 @@ static void check_publish(const char *text)
 	qemu_args_free(&args);
 }
 
+/* A user's argument for QEMU, with one file given: its name is gone, all else is there. */
+static void check_given(const char *text)
+{
+	const struct given given = {.path = "/a", .fd = 3};
+	char *replaced = given_replace(text, &given, 1), *copy = strdup(text);
+	struct given parsed;
+
+	require(replaced && copy);
+	for (const char *at = text, *r = replaced; *at || *r;) {
+		if (*at == *r) {
+			at++;
+			r++;
+			continue;
+		}
+		require(!strncmp(at - 1, "/a", 2) && !strncmp(r - 1, "/dev/fdset/16", 13));
+		require(!at[1] || at[1] == ',' || at[1] == '"');
+		at++;
+		r += 12;
+	}
+	if (!given_parse(copy, &parsed))
+		require(parsed.path[0] && parsed.fd == -1);
+	free(replaced);
+	free(copy);
+}
+
 static void check_state(const uint8_t *data, size_t size)
 {
 	struct state st, again;
@@ -153,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_sizes(text);
 		check_names(text);
 		check_publish(text);
+		check_given(text);
 	}
 	free(text);
 	return 0;

@@ -124,6 +124,16 @@ def acpi():
     seed('acpi', b'\2\0' + table(b'RSDT', struct.pack('<II', 200, 44)) + madt)
 
 
+def ivrs():
+    def block(kind, base, devid=2):
+        return struct.pack('<BBHHHQHHI', kind, 0, 24, devid, 64, base, 0, 0, 0)
+    one = block(0x10, 0xfeb80000)
+    seed('ivrs', one)
+    seed('ivrs', one + block(0x11, 0xfeb80000) + block(0x40, 0xfeb84000))
+    seed('ivrs', b''.join(block(0x10, 0xf0000000 + 0x4000 * i) for i in range(9)))
+    seed('ivrs', one + b'\x20\0\x20\0' + bytes(28) + one[:20])
+
+
 def images():
     line = b'console=ttyS0 quiet'
     def head(text):
@@ -145,7 +155,8 @@ def images():
 
 
 def texts():
-    for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/'):
+    for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/',
+                 b'file=/a,x=/ab,y="/a"', b'/a:ro', b'/a'):
         seed('cloister', b'\0' + text)
     process = b'{"pid": 1, "start": 2}'
     for forwards in (1, 16, 17):
@@ -266,6 +277,7 @@ def main():
     boots()
     launches()
     acpi()
+    ivrs()
     images()
     texts()
     for name, units in SEEDS.items():
