@@ -84,7 +84,7 @@ void t_descriptor(void)
 	TRY(d->version = 2);
 	TRY(d->version |= 0x80000000);
 	TRY(d->vcpus = 0);
-	TRY(d->vcpus = 2);
+	TRY(d->vcpus = CL_ZONE_VCPUS_MAX + 1);
 	TRY(d->vcpus = 0xffffffff);
 	TRY(d->memory_bytes = 0);
 	TRY(d->memory_bytes -= 2u << 20);
