@@ -122,13 +122,14 @@ ATTACK(malformed_launch, "loader", "an ordinary guest has no launch to be malfor
 		struct happened h = vm_next(&vm);
 		if (h.what == EVENT_OUT && h.address == REFUSED)
 			continue;
-		/* Another entry or more of RAM measured is another zone, and not malformed. */
+		/* Another entry, more of RAM measured, more vCPUs: another zone, not malformed. */
 		struct cl_zone_info info = zone_info(&vm);
 		struct cl_launch_desc was = *vm.desc;
 		if (info.state == CL_ZONE_LIVE || info.state == CL_ZONE_DEAD) {
 			bool sane = !memcmp(was.reserved1, good.reserved1, sizeof(was.reserved1)) &&
 				    was.magic == good.magic && was.version == good.version &&
-				    was.nr_segs == good.nr_segs && was.vcpus == good.vcpus &&
+				    was.nr_segs == good.nr_segs && was.vcpus &&
+				    was.vcpus <= CL_ZONE_VCPUS_MAX &&
 				    was.reserved0 == good.reserved0;
 			gained(!sane);
 		}
