@@ -8,6 +8,7 @@
 #include "cpu/msr.h"
 #include "machine.h"
 #include "svm/bitmap.h"
+#include "svm/event.h"
 #include "svm/nested.h"
 #if __has_include("svm/vmcb_check.h")
 #include "svm/vmcb_check.h"
@@ -76,7 +77,11 @@ static void check_entered(const struct cpu *cpu, const struct vmcb *h)
 	require(!(g->control.int_ctl & ~(V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR |
 					 V_INTR_MASKING | V_VECTOR_MASK)));
 	require(g->save.efer & EFER_SVME);
-	require(!memcmp(&g->save.rip, &h->save.rip, 8) && g->save.cr3 == h->save.cr3);
+	/* An injected software interrupt returns to the next RIP (NRIPS). */
+	require(g->save.rip == h->save.rip ||
+		(event_is_soft(h->control.event_inj) && g->save.rip == h->control.next_rip));
+	require(g->save.cr3 == h->save.cr3 && g->save.cr0 == h->save.cr0 &&
+		g->save.rflags == h->save.rflags && g->save.cpl == h->save.cpl);
 	/* Of the MSRs only those that the VMCB switches, and only if the host lets it have them. */
 	static const uint32_t watched[] = {MSR_TSC, 0x1b, MSR_EFER, MSR_VM_CR, MSR_SVM_HSAVE_PA};
 
