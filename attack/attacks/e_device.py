@@ -3,7 +3,7 @@
 the host's root can do what a QEMU of its own making would."""
 import json
 
-from suite import RAM_NAME, Attack, Outcome, RedisError
+from suite import RAM_NAME, RUNNING, Attack, Outcome, RedisError
 
 ENTRY = 8  # of the used ring: id and length, 4 bytes each
 
@@ -26,7 +26,7 @@ def read(suite, kind, pid):
     """Fragments of its secret in all of the guest's memory; none if it has ended."""
     result = suite.node.run(f"cl-hostread --json --canary /tmp/{kind}.shares --ram-name {RAM_NAME} "
                             f"{pid}", timeout=600)
-    if result.rc and suite.inspect(kind)["status"] != "live":
+    if result.rc and suite.inspect(kind)["status"] not in RUNNING:
         return 0
     return json.loads(result.out)["fragments"]
 
@@ -55,7 +55,7 @@ def hostile(kind):
             how = "the guest's network is gone"
         fragments += read(suite, kind, pid)
         state = suite.inspect(kind)
-        if state["status"] != "live":
+        if state["status"] not in RUNNING:
             how = f"the guest ended: {state.get('reason')}"
         suite.end(kind)
         return Outcome(len(places), fragments * 32, how)
