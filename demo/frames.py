@@ -4,7 +4,8 @@
 One 8-byte word for each frame of RAM, at a physical address that the Core logs at boot
 (docs/memory-layout.md, core/svm/frame.h):
 
-    bits  2:0   state: 0 device, 1 host, 2 Core, 3 OPEN, 4 SEALED
+    bits  2:0   state: 0 device, 1 host, 2 Core, 3 OPEN, 4 SEALED,
+                       5 TABLE (the host's)
     bits 15:8   zone slot                      (OPEN, SEALED)
     bits 63:32  guest-physical frame number    (OPEN, SEALED)
 

@@ -13,10 +13,12 @@
 
 #define STATE_MASK   7ull
 #define SLOT_SHIFT   8
+#define LEVEL_SHIFT  16
 #define GPN_SHIFT    32
 #define REGION_SHIFT 21
 #define E820_RAM     1u
 #define HOST_RAM     (PTE_W | PTE_A | PTE_D | PTE_DMA)
+#define HOST_TABLE   (PTE_A | PTE_D | PTE_DMA_READ)
 
 static uint64_t *frames;       /* one word a frame */
 static uint64_t nr_frames;     /* RAM ends below this frame number */
@@ -43,7 +45,9 @@ void frame_owner(uint64_t pfn, unsigned *slot, uint32_t *gpn)
 
 bool frame_is_host_ram(uint64_t pa)
 {
-	return frame_state(pa >> PAGE_SHIFT) == FRAME_HOST;
+	enum frame_state state = frame_state(pa >> PAGE_SHIFT);
+
+	return state == FRAME_HOST || state == FRAME_TABLE;
 }
 
 uint64_t frame_host_view(uint64_t pa)
@@ -81,7 +85,8 @@ static void map_host_page(uint64_t pfn)
 	ASSERT(!r);
 }
 
-int frame_claim(uint64_t pfn, unsigned slot, uint32_t gpn)
+/* A HOST frame on its way to another state: a leaf of its own in the host's table, no shadows. */
+static int single_out(uint64_t pfn)
 {
 	if (frame_state(pfn) != FRAME_HOST)
 		return -CL_EPERM;
@@ -93,13 +98,66 @@ int frame_claim(uint64_t pfn, unsigned slot, uint32_t gpn)
 	if (frames[pfn] >> GPN_SHIFT || region_large[pfn >> (REGION_SHIFT - PAGE_SHIFT)])
 		shadow_drop_all();
 	ASSERT(!(frames[pfn] >> GPN_SHIFT));
-	*npt_leaf(&host_npt, pfn << PAGE_SHIFT, NULL) = PTE_NO_DMA;
-	frames[pfn] = word(FRAME_OPEN, slot, gpn);
+	return 0;
+}
+
+/* The host's table has lost rights on a frame: no CPU and no device uses them from the return on.
+ */
+static void flush_host(uint64_t pfn)
+{
 	epoch_advance(&host_epoch);
 	smp_shoot(&host_epoch);
 	ASSERT(smp_quiet(&host_epoch));
 	iommu_unmap(pfn, 1);
+}
+
+int frame_claim(uint64_t pfn, unsigned slot, uint32_t gpn)
+{
+	int r = single_out(pfn);
+
+	if (r)
+		return r;
+	*npt_leaf(&host_npt, pfn << PAGE_SHIFT, NULL) = PTE_NO_DMA;
+	frames[pfn] = word(FRAME_OPEN, slot, gpn);
+	flush_host(pfn);
 	return 0;
+}
+
+int frame_watch(uint64_t pfn, unsigned slot, uint32_t gpn, unsigned level)
+{
+	int r = single_out(pfn);
+
+	if (!r)
+		r = npt_map(&host_npt, pfn << PAGE_SHIFT, pfn << PAGE_SHIFT, HOST_TABLE, NPT_4K);
+	if (r)
+		return r;
+	frames[pfn] = word(FRAME_TABLE, slot, gpn) | (uint64_t)level << LEVEL_SHIFT;
+	flush_host(pfn);
+	return 0;
+}
+
+unsigned frame_level(uint64_t pfn)
+{
+	ASSERT(frame_state(pfn) == FRAME_TABLE);
+	return (unsigned)(frames[pfn] >> LEVEL_SHIFT) & 0xff;
+}
+
+void frame_unwatch(uint64_t pfn)
+{
+	ASSERT(frame_state(pfn) == FRAME_TABLE);
+	frames[pfn] = word(FRAME_HOST, 0, 0);
+	map_host_page(pfn);
+	/* More rights than before: whoever has the old translation, flushes at its next exit. */
+	epoch_advance(&host_epoch);
+	iommu_unmap(pfn, 1);
+}
+
+void frame_unwatch_zone(unsigned slot)
+{
+	for (uint64_t pfn = 0; pfn < nr_frames; pfn++) {
+		if (frame_state(pfn) == FRAME_TABLE && ((frames[pfn] >> SLOT_SHIFT) & 0xff) == slot)
+			frame_unwatch(pfn);
+	}
 }
 
 void frame_set_sealed(uint64_t pfn, bool sealed)

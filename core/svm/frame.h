@@ -6,11 +6,13 @@
  * docs/memory-layout.md describes (`cl-search` reads it out of RAM dumps):
  *
  *   bits  2:0   enum frame_state
- *   bits 15:8   zone slot     (OPEN, SEALED)
- *   bits 63:32  GPN           (OPEN, SEALED)   or   number of shadow leaves (HOST)
+ *   bits 15:8   zone slot     (OPEN, SEALED, TABLE)
+ *   bits 23:16  level         (TABLE)
+ *   bits 63:32  GPN           (OPEN, SEALED, TABLE)   or   number of shadow leaves (HOST)
  *
- * Invariant: a frame is present in the host's table and in shadows if and only if it is HOST; the
- * host's address of Core memory leads to one decoy page instead.
+ * Invariant: a frame is in the host's table if and only if it is HOST or TABLE, the latter for
+ * reading only, and in shadows only if it is HOST; the host's address of Core memory leads to one
+ * decoy page instead.
  */
 #ifndef CORE_SVM_FRAME_H
 #define CORE_SVM_FRAME_H
@@ -24,6 +26,7 @@ enum frame_state {
 	FRAME_CORE = 2,
 	FRAME_OPEN = 3,
 	FRAME_SEALED = 4,
+	FRAME_TABLE = 5, /* the host's, with leaves of its nested table for a zone: zone/watch.h */
 };
 
 struct boot_info;
@@ -34,7 +37,7 @@ void frame_init(const struct boot_info *bi);
 /* Any address; beyond RAM the answer is FRAME_DEVICE. */
 enum frame_state frame_state(uint64_t pfn);
 
-/* The owner of an OPEN or SEALED frame. */
+/* The owner of an OPEN or SEALED frame; the zone that a TABLE frame is for, and its first GPN. */
 void frame_owner(uint64_t pfn, unsigned *slot, uint32_t *gpn);
 
 /*
@@ -48,6 +51,19 @@ void frame_set_sealed(uint64_t pfn, bool sealed);
 
 /* OPEN or SEALED → HOST. What it holds becomes the host's: seal or zero it first. */
 void frame_release(uint64_t pfn);
+
+/*
+ * HOST → TABLE: from the return on the host leaves it as it is, until it has asked the Core. It
+ * holds entries of that level, the first for gpn. -CL_EPERM, -CL_ENOMEM as frame_claim.
+ */
+int frame_watch(uint64_t pfn, unsigned slot, uint32_t gpn, unsigned level);
+unsigned frame_level(uint64_t pfn);
+
+/* TABLE → HOST. */
+void frame_unwatch(uint64_t pfn);
+
+/* All tables of a zone, at its end. */
+void frame_unwatch_zone(unsigned slot);
 
 /* After a zone's end: the host's table in large leaves again where it can be. */
 void frame_merge_host(void);

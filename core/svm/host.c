@@ -16,6 +16,7 @@
 #include "svm/nested.h"
 #include "zone/call.h"
 #include "zone/page.h"
+#include "zone/watch.h"
 
 struct epoch host_epoch;
 
@@ -227,7 +228,7 @@ static void host_npf(struct cpu *cpu)
 		door_host_write(cpu, gpa);
 		return;
 	}
-	if (page_surrender_frame(gpa >> PAGE_SHIFT))
+	if (watch_host_write(cpu, gpa) || page_surrender_frame(gpa >> PAGE_SHIFT))
 		return;
 	int r = frame_map_device(gpa);
 

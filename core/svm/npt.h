@@ -19,7 +19,8 @@
 #define PTE_D		BIT64(6)
 #define PTE_PS		BIT64(7)
 #define PTE_NEXT(level) ((uint64_t)(level) << 9) /* IOMMU: level of the table it points to */
-#define PTE_DMA		(BIT64(61) | BIT64(62))	 /* IOMMU: devices may read, write */
+#define PTE_DMA_READ	BIT64(61)		 /* IOMMU: devices may read … */
+#define PTE_DMA		(BIT64(61) | BIT64(62))	 /* … and write */
 #define PTE_NX		BIT64(63)
 #define PTE_ADDR	0x000ffffffffff000ull
 

@@ -66,6 +66,7 @@ int nested_walk(uint64_t ncr3, uint64_t gpa, uint64_t access, struct nested_leaf
 			leaf->pa = (e & PTE_ADDR & ~(size - 1)) | (gpa & (size - 1));
 			leaf->flags = (rights & PTE_W) | nx | (e & PTE_D) | (dirty ? PTE_D : 0);
 			leaf->level = level;
+			leaf->entry = virt_to_phys(entry);
 			return 0;
 		}
 		*error &= ~NPF_P;

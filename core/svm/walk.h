@@ -14,6 +14,7 @@ struct nested_leaf {
 	uint64_t pa;	/* of the byte asked for */
 	uint64_t flags; /* PTE_W, PTE_NX, PTE_D as they result from all levels */
 	unsigned level; /* NPT_4K, NPT_2M or 3 (1 GiB) */
+	uint64_t entry; /* where the host's table says so: physical address of the entry */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "trace/trace.h"
 #include "zone/page.h"
 #include "zone/vcpu.h"
+#include "zone/watch.h"
 #include "zone/window.h"
 
 /* How much of a zone that ended is scrubbed before other CPUs have their turn. */
@@ -105,14 +106,32 @@ bool page_test_clear_accessed(struct zone *z, uint64_t index)
 	return accessed;
 }
 
+/* What the host's table says of gpa, and will say until the host has told the Core otherwise. */
+static int watched_walk(struct zone_vcpu *v, uint64_t gpa, struct nested_leaf *leaf)
+{
+	uint64_t error;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (nested_walk(v->view_ncr3, gpa, NPF_W, leaf, &error))
+			return -CL_EFAULT;
+		if (watch_is_on(v->zone, gpa, leaf))
+			return 0;
+		int r = watch_table(v->zone, gpa, leaf);
+
+		if (r)
+			return r;
+	}
+	return -CL_EFAULT; /* it changes all the time: the host may try again */
+}
+
 /* The frame that the host's table gives this vCPU for gpa, taken from the host. */
 static int take_frame(struct zone_vcpu *v, uint64_t gpa, uint64_t *pfn)
 {
 	struct nested_leaf leaf;
-	uint64_t error;
+	int r = watched_walk(v, gpa, &leaf);
 
-	if (nested_walk(v->view_ncr3, gpa, NPF_W, &leaf, &error))
-		return -CL_EFAULT;
+	if (r)
+		return r;
 	*pfn = leaf.pa >> PAGE_SHIFT;
 	/* A frame of another page or zone: its owner loses it first, like at any touch. */
 	page_surrender_frame(*pfn);
@@ -288,35 +307,72 @@ int page_touch_shared(struct zone_vcpu *v, uint64_t gpa, uint64_t info, uint64_t
 	return r ? -CL_ENOMEM : 0;
 }
 
+/* The record of the page at gpa, if it is held in that frame; else NULL. */
+static struct page_rec *held_in(struct zone *z, uint64_t gpa, uint64_t pfn, uint64_t *index)
+{
+	int64_t i = page_index(z, gpa);
+
+	if (i < 0 || !z->recs[(uint64_t)i / RECS_PER_PAGE])
+		return NULL;
+	struct page_rec *rec = page_rec(z, (uint64_t)i);
+
+	*index = (uint64_t)i;
+	return (rec->state == PAGE_OPEN || rec->state == PAGE_SEALED) && rec->pfn == pfn ? rec
+											 : NULL;
+}
+
+static void surrender(struct zone *z, uint64_t index, struct page_rec *rec)
+{
+	if (rec->state == PAGE_OPEN)
+		page_seal_unmapped(z, index);
+	rec->state = PAGE_SURRENDERED;
+	z->stats.sealed_pages--;
+	z->stats.surrendered_pages++;
+	z->stats.surrenders++;
+	frame_release(rec->pfn);
+	trace(z, index, "surrendered");
+}
+
+void page_surrender_range(struct zone *z, uint64_t gpa, uint64_t pfn, uint64_t n)
+{
+	uint64_t index, open = 0;
+	struct page_rec *rec;
+
+	for (uint64_t i = 0; i < n; i++) {
+		rec = held_in(z, gpa + (i << PAGE_SHIFT), pfn + i, &index);
+		if (rec && rec->state == PAGE_OPEN) {
+			page_unmap(z, index);
+			open++;
+		}
+	}
+	if (open) {
+		smp_shoot(&z->epoch);
+		zone_key_begin(z);
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		rec = held_in(z, gpa + (i << PAGE_SHIFT), pfn + i, &index);
+		if (rec)
+			surrender(z, index, rec);
+	}
+	if (open)
+		zone_key_end(z);
+}
+
 bool page_surrender_frame(uint64_t pfn)
 {
 	enum frame_state state = frame_state(pfn);
 	unsigned slot;
 	uint32_t gpn;
 
+	if (state == FRAME_TABLE) {
+		watch_break(pfn);
+		return true;
+	}
 	if (state != FRAME_OPEN && state != FRAME_SEALED)
 		return false;
 	frame_owner(pfn, &slot, &gpn);
-	struct zone *z = zone_by_slot(slot);
-	int64_t index = page_index(z, (uint64_t)gpn << PAGE_SHIFT);
-
-	ASSERT(index >= 0);
-	struct page_rec *rec = page_rec(z, (uint64_t)index);
-
-	ASSERT(rec && rec->pfn == pfn);
-	if (state == FRAME_OPEN) {
-		page_unmap(z, (uint64_t)index);
-		smp_shoot(&z->epoch);
-		zone_key_begin(z);
-		page_seal_unmapped(z, (uint64_t)index);
-		zone_key_end(z);
-	}
-	rec->state = PAGE_SURRENDERED;
-	z->stats.sealed_pages--;
-	z->stats.surrendered_pages++;
-	z->stats.surrenders++;
-	frame_release(pfn);
-	trace(z, (uint64_t)index, "surrendered");
+	page_surrender_range(zone_by_slot(slot), (uint64_t)gpn << PAGE_SHIFT, pfn, 1);
+	ASSERT(frame_state(pfn) == FRAME_HOST);
 	return true;
 }
 

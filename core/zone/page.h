@@ -41,9 +41,12 @@ void page_seal_unmapped(struct zone *z, uint64_t index);
 
 /*
  * Host, another guest or a device table reaches for a frame: if it belongs to a zone, seal it and
- * let go. True if it was a zone's.
+ * let go; if a zone's table is watched there, that ends. True if there was something to do.
  */
 bool page_surrender_frame(uint64_t pfn);
+
+/* The same for those of the zone's n pages from gpa on that are in the n frames from pfn on. */
+void page_surrender_range(struct zone *z, uint64_t gpa, uint64_t pfn, uint64_t n);
 
 /* A page's accessed bit since the last call; clears it. */
 bool page_test_clear_accessed(struct zone *z, uint64_t index);

@@ -165,14 +165,18 @@ bool start_adopt(struct cpu *cpu, uint64_t pa)
 		ask_for_page(cpu, gpa);
 		return true;
 	}
-	enum frame_state state = frame_state(leaf.pa >> PAGE_SHIFT);
+	/* Whose page is it? If the host has it at the moment: whose table leads there? */
+	uint64_t pfn = (frame_is_host_ram(leaf.pa) ? leaf.entry : leaf.pa) >> PAGE_SHIFT;
+	enum frame_state state = frame_state(pfn);
 
-	if (state != FRAME_OPEN && state != FRAME_SEALED)
+	if (state != FRAME_OPEN && state != FRAME_SEALED && state != FRAME_TABLE)
 		return false;
-	frame_owner(leaf.pa >> PAGE_SHIFT, &slot, &gpn);
+	frame_owner(pfn, &slot, &gpn);
 	struct zone *z = zone_by_slot(slot);
 	struct zone_vcpu *vcpu =
-		z->state == CL_ZONE_LIVE && gpn == vector ? waiting(vector, z) : NULL;
+		z->state == CL_ZONE_LIVE && gpn == (state == FRAME_TABLE ? 0 : vector)
+			? waiting(vector, z)
+			: NULL;
 
 	if (vcpu)
 		adopt(cpu, vcpu, pa);

@@ -95,8 +95,10 @@ static void release_vcpu(struct zone_vcpu *vcpu)
 /* Give back all memory; the identity, the counters, the reason and whose VMCBs were whose stay. */
 static void release(struct zone *z)
 {
-	if (z->recs)
+	if (z->recs) {
+		frame_unwatch_zone(z->slot);
 		frame_merge_host();
+	}
 	for (unsigned i = 0; i < CL_ZONE_VCPUS_MAX; i++) {
 		if (z->vcpu[i])
 			release_vcpu(z->vcpu[i]);

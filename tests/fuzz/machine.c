@@ -24,6 +24,7 @@
 #include "zone/launch.h"
 #include "zone/page.h"
 #include "zone/vcpu.h"
+#include "zone/watch.h"
 
 #define PHYS_BITS   40u
 #define APIC_BASE   0xfee00d00ull /* enabled, x2APIC: registers are MSRs */
@@ -334,8 +335,10 @@ uint8_t *host_reach(uint64_t pa)
 	unsigned level;
 	uint64_t *leaf;
 
-	/* As host_npf(): one fault gives a zone's frame back, or maps a device. */
-	for (unsigned faults = 0; !(leaf = npt_leaf(&npt, pa, &level)); faults++) {
+	/* As host_npf(): one fault gives a zone's frame or a table back, or maps a device. */
+	for (unsigned faults = 0;
+	     !(leaf = npt_leaf(&npt, pa, &level)) || frame_state(pa >> PAGE_SHIFT) == FRAME_TABLE;
+	     faults++) {
 		require(faults < 2);
 		if (!page_surrender_frame(pa >> PAGE_SHIFT))
 			require(!frame_map_device(pa));
@@ -349,9 +352,62 @@ uint64_t host_root(unsigned table)
 	return ram(table * TABLE_PAGES);
 }
 
+/*
+ * How hypervisors change an entry of a table, from RSI at RDI. The last is none that the Core
+ * plays: the host runs it itself once the table is no longer watched.
+ */
+static const struct {
+	uint8_t bytes[5];
+	bool compares, swaps, runs;
+} stores[] = {
+	{{0x48, 0x89, 0x37}, .compares = false},
+	{{0x48, 0x87, 0x37}, .swaps = true},
+	{{0xf0, 0x48, 0x0f, 0xb1, 0x37}, .compares = true},
+	{{0x48, 0x31, 0x37}, .runs = true},
+};
+static unsigned next_store;
+
 static void host_write(uint64_t pa, uint64_t value)
 {
-	memcpy(host_reach(pa), &value, sizeof(value));
+	struct cpu *cpu = this_cpu();
+	struct vmcb *v = cpu->host_vmcb;
+	struct vmcb saved = *v;
+	uint64_t old, rsi = cpu->gpr[RSI];
+	unsigned form = next_store++ % (sizeof(stores) / sizeof(stores[0]));
+
+	if (frame_state(pa >> PAGE_SHIFT) != FRAME_TABLE) {
+		memcpy(host_reach(pa), &value, sizeof(value));
+		return;
+	}
+	memcpy(&old, phys_to_virt(pa), sizeof(old));
+	v->save.cr0 &= ~CR0_PG;
+	v->save.cs.attrib = SEG_CODE64;
+	v->save.rip = ram(RAM_FRAMES - 1);
+	memcpy(host_reach(v->save.rip), stores[form].bytes, sizeof(stores[form].bytes));
+	v->save.rax = old + 1;
+	v->control.event_inj = 0;
+	v->control.exit_info1 = NPF_P | NPF_W | NPF_U | NPF_FINAL;
+	cpu->gpr[RSI] = value;
+	if (stores[form].compares) { /* with what is not there, then with what is */
+		require(watch_host_write(cpu, pa) && v->save.rip > ram(RAM_FRAMES - 1));
+		require(!memcmp(&old, phys_to_virt(pa), sizeof(old)) && v->save.rax == old);
+		require(!(v->save.rflags & RFLAGS_ZF) &&
+			frame_state(pa >> PAGE_SHIFT) == FRAME_TABLE);
+		v->save.rip = ram(RAM_FRAMES - 1);
+	}
+	require(watch_host_write(cpu, pa));
+	require((v->save.rip == ram(RAM_FRAMES - 1)) == stores[form].runs);
+	if (stores[form].compares)
+		require(v->save.rflags & RFLAGS_ZF);
+	if (stores[form].swaps)
+		require(cpu->gpr[RSI] == old);
+	if (stores[form].runs) {
+		require(frame_state(pa >> PAGE_SHIFT) == FRAME_HOST);
+		memcpy(host_reach(pa), &value, sizeof(value));
+	}
+	require(!memcmp(&value, phys_to_virt(pa), sizeof(value)));
+	cpu->gpr[RSI] = rsi;
+	*v = saved;
 }
 
 void host_map(unsigned table, uint64_t gpn, uint64_t entry)
@@ -472,11 +528,16 @@ static void check_host_table(void)
 		uint64_t pa = ram(i);
 		enum frame_state state = frame_state(pa >> PAGE_SHIFT);
 
-		require(state == FRAME_HOST || state == FRAME_OPEN || state == FRAME_SEALED);
+		require(state == FRAME_HOST || state == FRAME_OPEN || state == FRAME_SEALED ||
+			state == FRAME_TABLE);
 		/* Private frames are out of reach, all others are where they were. */
-		require(leads[i] == (state == FRAME_HOST ? pa : 0));
+		require(leads[i] == (frame_is_host_ram(pa) ? pa : 0));
 		if (state == FRAME_HOST)
 			continue;
+		if (state == FRAME_TABLE) {
+			require(!(*npt_leaf(&npt, pa, NULL) & (PTE_W | PTE_DMA & ~PTE_DMA_READ)));
+			continue;
+		}
 		unsigned slot;
 		uint32_t gpn;
 
@@ -553,6 +614,24 @@ static void check_view(struct zone *z, const struct zone_vcpu *vcpu)
 	*side = private_side;
 }
 
+/* The host cannot take a held page away without the Core knowing. */
+static bool is_watched(const struct zone *z, uint32_t gpn, uint32_t pfn)
+{
+	for (unsigned i = 0; i < TABLES * TABLE_PAGES; i++) {
+		const uint64_t *entry = (uint64_t *)phys_to_virt(ram(i)) + gpn % 512;
+		uint32_t first;
+		unsigned slot;
+
+		if (frame_state(ram(i) >> PAGE_SHIFT) != FRAME_TABLE)
+			continue;
+		frame_owner(ram(i) >> PAGE_SHIFT, &slot, &first);
+		if (slot == z->slot && first == gpn / 512 * 512 &&
+		    (*entry & (PTE_P | PTE_ADDR)) == (PTE_P | (uint64_t)pfn << PAGE_SHIFT))
+			return true;
+	}
+	return false;
+}
+
 static void check_zone(struct zone *z)
 {
 	unsigned by_state[8] = {0};
@@ -578,6 +657,7 @@ static void check_zone(struct zone *z)
 				(rec->state == PAGE_OPEN ? FRAME_OPEN : FRAME_SEALED));
 			frame_owner(rec->pfn, &slot, &gpn);
 			require(slot == z->slot && gpn == page_gpa(z, i) >> PAGE_SHIFT);
+			require(is_watched(z, gpn, rec->pfn));
 		}
 		if (rec->state == PAGE_OPEN) {
 			require(leaf >> PAGE_SHIFT == rec->pfn);
@@ -662,6 +742,7 @@ void machine_begin(void)
 	cpu->host_vmcb->save.efer |= EFER_LME | EFER_LMA;
 	for (unsigned i = 0; i < TABLES; i++)
 		host_make_table(i);
+	next_store = 0;
 	all_flushed();
 }
 

@@ -47,7 +47,7 @@ static inline uint64_t ram(uint64_t frame)
 	return RAM_BASE + frame % RAM_FRAMES * PAGE_SIZE;
 }
 
-/* The host reaches for a physical address: where it gets to, faulting as often as it must. */
+/* The host writes at a physical address: where it gets to, faulting as often as it must. */
 uint8_t *host_reach(uint64_t pa);
 
 /* The host writes an entry of its nested table: guest page number < TABLE_SPAN. */

@@ -48,7 +48,7 @@ __attribute__((no_sanitize("address", "undefined", "coverage"))) static void che
 	for (uint64_t f = 0; f < RAM_FRAMES; f++) {
 		const uint64_t *page = phys_to_virt(ram(f));
 
-		if (frame_state(ram(f) >> PAGE_SHIFT) != FRAME_HOST)
+		if (!frame_is_host_ram(ram(f)))
 			continue;
 		for (unsigned i = 0; i < 512; i += 64)
 			require(page[i] != SECRET);
@@ -105,7 +105,7 @@ static bool offered(struct zone *z, const struct page *p, uint64_t gpn, bool *ge
 
 	if (state == FRAME_DEVICE || state == FRAME_CORE)
 		return false;
-	*genuine = state == FRAME_HOST && frame_bytes(leaf.pa >> PAGE_SHIFT) == p->sealed;
+	*genuine = frame_is_host_ram(leaf.pa) && frame_bytes(leaf.pa >> PAGE_SHIFT) == p->sealed;
 	return true;
 }
 

@@ -1,55 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A zone's RAM is a memfd that the supervisor holds, too: when QEMU dies the frames stay where they
-// are until the Core has been told (teardown.c). mlock(2) keeps them from being swapped out, yet
-// compaction may still move them; a long-term pin, which io_uring's registered buffers take, does
-// not let it.
+// are until the Core has been told (teardown.c). The host may swap and move them as any memory: the
+// Core seals a page before the host has it.
 #include "ram.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <linux/io_uring.h>
 #include "../jail/jail.h"
 
-#define BUFFER_BYTES (1ull << 30) // io_uring's limit for one buffer
-#define BUFFERS_MAX  64u
-#define SEALS	     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-static int pin(struct ram *ram)
-{
-	struct io_uring_params params = {0};
-	struct iovec buffers[BUFFERS_MAX];
-	unsigned int n = 0;
-
-	for (size_t at = 0; at < ram->bytes && n < BUFFERS_MAX; at += BUFFER_BYTES, n++) {
-		size_t left = ram->bytes - at;
-		buffers[n].iov_base = (char *)ram->map + at;
-		buffers[n].iov_len = left < BUFFER_BYTES ? left : BUFFER_BYTES;
-	}
-	ram->ring = (int)syscall(SYS_io_uring_setup, 1, &params);
-	if (ram->ring < 0)
-		return -errno;
-	if (syscall(SYS_io_uring_register, ram->ring, IORING_REGISTER_BUFFERS, buffers, n))
-		return -errno;
-	return 0;
-}
-
-// May the host's compaction move locked pages?
-static bool moves_locked_pages(void)
-{
-	char c = '1';
-	int fd = open("/proc/sys/vm/compact_unevictable_allowed", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t n = read(fd, &c, 1);
-	close(fd);
-	return n != 1 || c != '0';
-}
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 // A memfd gets huge pages only if the host allows them on request; Debian's default is "never".
 static void allow_huge_pages(void)
@@ -102,21 +65,9 @@ static int populate(struct ram *ram, int cgroup)
 	return madvise(ram->map, ram->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
 }
 
-static int lock_all(struct ram *ram, const char **warn)
-{
-	if (mlock(ram->map, ram->bytes))
-		return -errno;
-	int rc = pin(ram);
-	if (rc && moves_locked_pages())
-		*warn = "the zone's memory is locked but not pinned, so the host may move it, "
-			"which ends the zone; set vm.compact_unevictable_allowed=0";
-	return 0;
-}
-
-int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const char **warn)
+int ram_create(struct ram *ram, uint64_t bytes, int cgroup)
 {
 	*ram = (struct ram)RAM_NONE;
-	*warn = NULL;
 	ram->bytes = bytes;
 	ram->fd = memfd_create("cloister-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (ram->fd < 0)
@@ -125,8 +76,6 @@ int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const cha
 		ftruncate(ram->fd, (off_t)bytes) || fcntl(ram->fd, F_ADD_SEALS, SEALS) ? -errno : 0;
 	if (!rc)
 		rc = populate(ram, cgroup);
-	if (!rc && lock)
-		rc = lock_all(ram, warn);
 	if (rc)
 		ram_release(ram);
 	return rc;
@@ -134,8 +83,6 @@ int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const cha
 
 void ram_release(struct ram *ram)
 {
-	if (ram->ring >= 0)
-		close(ram->ring);
 	if (ram->map)
 		munmap(ram->map, ram->bytes);
 	if (ram->fd >= 0)

@@ -8,23 +8,21 @@
 #include <stdint.h>
 
 struct ram {
-	int fd;	  /* memfd; -1: none */
-	int ring; /* io_uring that pins the pages; -1: none */
+	int fd; /* memfd; -1: none */
 	void *map;
 	size_t bytes;
 };
 
 #define RAM_NONE                                                                                   \
 	{                                                                                          \
-		.fd = -1, .ring = -1                                                               \
+		.fd = -1                                                                           \
 	}
 
 /*
- * Make a memfd of this size, all of it present. With `lock`, it is locked (never swapped) and
- * pinned (never moved); *warn is then NULL or says why it could not be pinned. With `cgroup`, a
- * directory (-1: none), that group pays for it. 0 or negative errno.
+ * Make a memfd of this size, all of it present for now. With `cgroup`, a directory (-1: none), that
+ * group pays for it. 0 or negative errno.
  */
-int ram_create(struct ram *ram, uint64_t bytes, bool lock, int cgroup, const char **warn);
+int ram_create(struct ram *ram, uint64_t bytes, int cgroup);
 void ram_release(struct ram *ram);
 
 /* Bytes that the host can give to new programs now (MemAvailable, proc(5)). 0: unknown. */

@@ -167,16 +167,12 @@ static int make_launch_image(struct supervisor *s)
 
 static int make_ram(struct supervisor *s)
 {
-	const char *warn;
-	int rc = ram_create(&s->ram, s->run->memory, !s->st.plain, s->confine.lease.dir, &warn);
+	int rc = ram_create(&s->ram, s->run->memory, s->confine.lease.dir);
 
 	if (rc)
 		return fail(EXIT_MEMORY,
-			    "%s: cannot get and lock %" PRIu64 " MiB: %s; stop "
-			    "something, or give --memory",
+			    "%s: cannot get %" PRIu64 " MiB: %s; stop something, or give --memory",
 			    s->st.name, s->run->memory >> 20, strerror(-rc));
-	if (warn)
-		note("%s: %s", s->st.name, warn);
 	return EXIT_OK;
 }
 
