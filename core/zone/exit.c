@@ -4,7 +4,6 @@
  */
 #include "insn/assist.h"
 #include "lib/log.h"
-#include "lib/pool.h"
 #include "lib/string.h"
 #include "svm/assist.h"
 #include "svm/event.h"
@@ -123,12 +122,8 @@ static void mmio(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t
 /* No RAM of the zone behind the C-bit: below 1 MiB it reads as zero, elsewhere nothing is there. */
 static void private_hole(struct cpu *cpu, struct zone_vcpu *vcpu, uint64_t gpa, uint64_t info)
 {
-	static uint8_t *zeros;
-
-	if (!zeros)
-		zeros = page_alloc();
-	if (!page_in_hole(gpa) || (info & (NPF_W | NPF_I)) || !zeros ||
-	    npt_map(&vcpu->zone->npt, ALIGN_DOWN(gpa, PAGE_SIZE), virt_to_phys(zeros), PTE_NX,
+	if (!page_in_hole(gpa) || (info & (NPF_W | NPF_I)) ||
+	    npt_map(&vcpu->zone->npt, ALIGN_DOWN(gpa, PAGE_SIZE), virt_to_phys(zone_zeros), PTE_NX,
 		    NPT_4K)) {
 		vcpu_kill(cpu, vcpu, "private access outside RAM, at 0x%lx", gpa);
 	}

@@ -50,33 +50,26 @@ static bool has_tsc_aux(void)
 	return cpuid(0x80000001, 0).edx & BIT64(27);
 }
 
-/* The same for every zone, and never written after the first. */
+/* The same for every zone, and not written after this. */
 static uint8_t *zone_iopm, *zone_msrpm;
+const uint8_t *zone_zeros;
 
-static int maps_init(void)
+void vcpus_init(void)
 {
-	if (zone_iopm)
-		return 0;
 	zone_iopm = pages_alloc(IOPM_PAGES);
 	zone_msrpm = pages_alloc(MSRPM_PAGES);
-	if (!zone_iopm || !zone_msrpm) {
-		pages_free(zone_iopm, IOPM_PAGES);
-		pages_free(zone_msrpm, MSRPM_PAGES);
-		zone_iopm = zone_msrpm = NULL;
-		return -CL_ENOMEM;
-	}
+	zone_zeros = page_alloc();
+	if (!zone_iopm || !zone_msrpm || !zone_zeros)
+		panic("not enough Core memory for zones");
 	memset(zone_iopm, 0xff, IOPM_PAGES * PAGE_SIZE);
 	memset(zone_msrpm, 0xff, MSRPM_PAGES * PAGE_SIZE);
 	zone_msr_permissions(zone_msrpm);
-	return 0;
 }
 
 int vcpu_init(struct zone_vcpu *vcpu)
 {
 	struct vmcb *v;
 
-	if (maps_init())
-		return -CL_ENOMEM;
 	vcpu->vmcb = v = page_alloc();
 	vcpu->fpu = page_alloc();
 	if (!v || !vcpu->fpu)

@@ -58,6 +58,10 @@ void zone_msr_permissions(uint8_t *msrpm);
 /* The shared side is built anew; the vCPU is not in the guest. */
 void vcpu_drop_view(struct zone_vcpu *vcpu);
 
+/* What all vCPUs share; once. */
+void vcpus_init(void);
+extern const uint8_t *zone_zeros; /* a page of them, for private_hole() */
+
 /* Permission maps and intercepts of a new vCPU; -CL_ENOMEM. */
 int vcpu_init(struct zone_vcpu *vcpu);
 

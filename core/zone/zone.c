@@ -10,6 +10,7 @@
 #include "svm/frame.h"
 #include "svm/smp.h"
 #include "zone/page.h"
+#include "zone/vcpu.h"
 #include "zone/zone.h"
 
 /* By the page cipher, for registers that it has too few of. */
@@ -28,6 +29,7 @@ void zones_init(void)
 {
 	if (zone_cbit() < 39)
 		panic("%u physical address bits: the C-bit needs at least 40", cpu_phys_bits());
+	vcpus_init();
 }
 
 static struct zone *free_slot(void)

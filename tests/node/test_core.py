@@ -48,8 +48,9 @@ CASES = {
                 "back: it lives.",
     "replayed": "An older ciphertext of the same page ends the zone.",
     "exchanged": "Two pages exchanged end the zone; equal contents never look equal.",
-    "memory_replaced": "Other memory moved under a zone: it keeps its frames, and ends when they "
-                       "are taken.",
+    "memory_moved": "The host moves a zone's memory: sealed before the old mapping is gone, found "
+                    "again at the new one.",
+    "memory_replaced": "Other memory put under a zone ends it.",
     "memory_dropped": "The host frees a zone's memory and uses it: no plaintext, nothing wrong "
                       "read.",
     "one_frame_twice": "One page of the host at two of the zone's addresses ends the zone.",

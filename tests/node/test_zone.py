@@ -13,12 +13,13 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
 import zones
 from case import case, expect, skip
-from images import REDIS, redis_config, redis_variant
+from images import REDIS, REDIS_IN_NODE, redis_config, redis_variant
 from node import BUILD
 from zones import NODE, PORTS, cloister  # noqa: F401
 
@@ -319,6 +320,31 @@ def test_plain_guest_beside_a_zone(node):
     expect(node.run("/usr/lib/cloister-tests/cl-vmm plain_registers").out.count("seen") == 0,
            "an ordinary guest is not one")
     redis.close()
+
+
+@case(timeout=400)
+def test_plain_redis_beside_a_zone(node):
+    "The same image as an ordinary guest boots Linux and serves Redis, while the zone works beside it."
+    zones.live(node, "redis")
+    busy = zones.client("redis")
+    port = zones.PORTS["small"][1]
+    node.check(f"cloister run --plain --name plain --publish 0.0.0.0:{port}:6379 {REDIS_IN_NODE}",
+               timeout=300)
+    end = time.monotonic() + 200
+    while True:
+        expect(busy.command("PING") == b"PONG", "the zone does not answer")
+        try:
+            plain = zones.client("small")
+            break
+        except OSError:
+            expect(time.monotonic() < end, "the ordinary guest does not come up",
+                   node.run("cloister logs plain | tail -n 5").out)
+    data = os.urandom(100000)
+    expect(plain.command("SET", "plain", data) == b"OK" and plain.command("GET", "plain") == data,
+           "the ordinary guest's data have changed")
+    plain.close()
+    busy.close()
+    node.check("cloister stop plain")
 
 
 @case(timeout=400)

@@ -55,6 +55,7 @@ static const struct {
 	CASE(tampered),
 	CASE(replayed),
 	CASE(exchanged),
+	CASE(memory_moved),
 	CASE(memory_replaced),
 	CASE(memory_dropped),
 	CASE(one_frame_twice),

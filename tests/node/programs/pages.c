@@ -203,19 +203,47 @@ void t_exchanged(void)
 	vm_close(&vm);
 }
 
-// The host gives the guest other memory. The zone goes on with its own frames, until the host
-// takes them back; what it then finds at its address is not its page.
-void t_memory_replaced(void)
+// Other memory behind the zone's addresses. Taking the old away surrenders all pages.
+static uint8_t *move_memory(struct vm *vm, bool copy)
 {
-	struct vm vm;
 	uint8_t *other =
 		mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	expect(other != MAP_FAILED, "no memory");
+	vm_slot(vm, 0, 0, 0, NULL);
+	struct cl_zone_info info = zone_info(vm);
+
+	expect(!info.open_pages && !info.sealed_pages && info.surrendered_pages >= PAGES,
+	       "%llu open, %llu sealed, %llu surrendered", (unsigned long long)info.open_pages,
+	       (unsigned long long)info.sealed_pages, (unsigned long long)info.surrendered_pages);
+	if (copy)
+		memcpy(other, vm->ram, RAM_BYTES);
+	vm_slot(vm, 0, 0, RAM_BYTES, other);
+	return other;
+}
+
+void t_memory_moved(void)
+{
+	struct vm vm;
+
 	start_pages(&vm, PAGES, 0, 0);
-	vm_slot(&vm, 0, 0, 0, NULL);
-	vm_slot(&vm, 0, 0, RAM_BYTES, other);
-	intact(&vm);
+	uint8_t *other = move_memory(&vm, true);
+
 	expect(patterns(&vm) == 0, "plaintext of the zone found");
+	memset(vm.ram, 0, RAM_BYTES); // what is left there is nobody's any more
+	intact(&vm);
+	expect(zone_info(&vm).state == CL_ZONE_LIVE, "the zone has ended");
+	vm_close(&vm);
+	munmap(other, RAM_BYTES);
+}
+
+void t_memory_replaced(void)
+{
+	struct vm vm;
+
+	start_pages(&vm, PAGES, 0, 0);
+	uint8_t *other = move_memory(&vm, false);
+
 	failed_integrity(&vm);
 	vm_close(&vm);
 	munmap(other, RAM_BYTES);

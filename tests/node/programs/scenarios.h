@@ -38,6 +38,7 @@ void t_idle(void);
 void t_tampered(void);
 void t_replayed(void);
 void t_exchanged(void);
+void t_memory_moved(void);
 void t_memory_replaced(void);
 void t_memory_dropped(void);
 void t_one_frame_twice(void);
