@@ -142,6 +142,9 @@ void zone_kill(struct zone *z, const char *fmt, ...)
 	epoch_advance(&z->epoch);
 	smp_shoot(&z->epoch);
 	ASSERT(smp_quiet(&z->epoch));
+	/* Nothing fills them again, and what they lead to may change hands before zones_reap. */
+	for (unsigned i = 0; i < z->nr_vcpus; i++)
+		vcpu_drop_view(z->vcpu[i]);
 }
 
 static bool in_use(const struct zone *z)
