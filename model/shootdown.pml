@@ -5,7 +5,7 @@
  * their time. Names are those of the C sources. A statement here is one access to memory there, but
  * for what only the holder of the lock touches.
  *
- * Shown (model/run starts spin with these, for all interleavings, CPUS = 3):
+ * Shown (scripts/model starts spin with these, for all interleavings, CPUS = 2):
  *   safety   when smp_shoot returns, no CPU runs a guest with a translation that has gone; one
  *            CPU at a time has the lock; no deadlock; the host never gets an NMI that was a kick
  *            (given ≤ foreign), and loses one only if it came while another was pending
