@@ -206,6 +206,9 @@ static void host_writes(enum store kind)
 
 	ASSUME(frame_state(pfn) == FRAME_TABLE);
 	host_store = kind;
+	/* Of another kind the fault would end the watch: step_break. */
+	host_vmcb.control.exit_info1 = NPF_W | NPF_FINAL;
+	host_vmcb.save.rax = any_u64();
 	(void)watch_host_write(&this_one, (pfn << PAGE_SHIFT) + 8 * any_below(REGION));
 	end();
 }
