@@ -116,6 +116,29 @@ static void make_desc(struct cl_launch_desc *d)
 	}
 }
 
+static bool is_in(const struct slot *s, uint64_t entry)
+{
+	return (entry & PTE_ADDR) - region(s) < REGION_SIZE;
+}
+
+/* Another zone's table leads here, from the slot's last zone: a host with both is not honest. */
+static bool reached(const struct slot *s)
+{
+	for (unsigned n = 0; n < SLOTS; n++) {
+		if (&slots[n] == s || !slots[n].live)
+			continue;
+		for (unsigned i = 0; i < 8 * 512; i++) {
+			if (is_in(s, tables[n][3 + i / 512][i % 512]))
+				return true;
+		}
+		for (unsigned i = 0; i < DATA_PAGES; i++) {
+			if (is_in(s, slots[n].kept[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void launch(struct slot *s)
 {
 	unsigned n = (unsigned)(s - slots);
@@ -175,7 +198,7 @@ static void launch(struct slot *s)
 		return;
 	}
 	s->instance = info.instance;
-	s->honest = below(2);
+	s->honest = below(2) && !reached(s);
 	counts.launched++;
 }
 
@@ -217,6 +240,11 @@ static void end(struct slot *s)
 	}
 }
 
+static bool is_zone_memory(uint64_t pa)
+{
+	return pa >= REGION && pa < REGION + SLOTS * REGION_SIZE;
+}
+
 static void move(struct slot *s)
 {
 	uint64_t at = below(DATA_PAGES), page = DATA_FIRST + at,
@@ -227,6 +255,11 @@ static void move(struct slot *s)
 
 	if (!(*e & PTE_P) || !(*f & PTE_P))
 		return;
+	/* It leads to a device or the Core, or is random since the table was a zone's page. */
+	if (!is_zone_memory(*e & PTE_ADDR) && !s->honest) {
+		*e = *f;
+		return;
+	}
 	counts.moves++;
 	s->flush = true;
 	switch (below(s->honest ? 3 : 10)) {
