@@ -168,10 +168,8 @@ static int decrypt(struct zone *z, uint64_t index, struct page_rec *rec, uint64_
 static int open_sealed(struct zone *z, uint64_t index, struct page_rec *rec)
 {
 	uint64_t pfn = rec->pfn;
-	int r = map_private(z, index, pfn);
 
-	if (r)
-		return r;
+	/* Mapped after that only: other vCPUs walk the table. Its table pages are there already. */
 	if (decrypt(z, index, rec, pfn))
 		return -CL_EIO;
 	frame_set_sealed(pfn, false);

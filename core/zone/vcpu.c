@@ -236,7 +236,8 @@ void vcpu_run(struct cpu *cpu)
 		vcpu->last_cpu = cpu;
 	}
 	ASSERT(!epoch_stale(&z->epoch, &vcpu->seen));
-	cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu), &z->epoch);
+	if (z->state == CL_ZONE_LIVE) /* else it has ended while zones_reap had no lock */
+		cpu_enter(cpu, v, vcpu->gpr, nested_host_if(cpu), &z->epoch);
 	z->stats.exits++;
 	if (z->state != CL_ZONE_LIVE) { /* ended from another CPU */
 		store_live(cpu, vcpu);

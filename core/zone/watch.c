@@ -121,7 +121,12 @@ static bool emulate(struct cpu *cpu, uint64_t pa)
 	space_host(&space, s);
 	if (assist_decode(&space, &in) || !in.has_mem || in.opsize != 8 || (pa & 7))
 		return false;
-	/* RAX and RSP live in the VMCB. */
+	/* RAX and RSP live in the VMCB. An access that began on the page before faults here, too.
+	 */
+	cpu->gpr[RAX] = s->rax;
+	cpu->gpr[RSP] = s->rsp;
+	if (insn_effective(&in, cpu->gpr, insn_next_rip(&in, s->rip), 0) & 7)
+		return false;
 	uint64_t *reg = in.reg == RAX ? &s->rax : in.reg == RSP ? &s->rsp : &cpu->gpr[in.reg];
 
 	if (!insn_mmio(&in, &op) && op.write) {

@@ -46,8 +46,13 @@ void window_make_room(struct zone *z)
 
 	if (z->nr_open < z->window)
 		return;
-	/* Twice round is enough: the first round clears every accessed bit. */
-	for (uint32_t steps = 0; n < batch && steps < 2 * z->nr_open; steps++) {
+	/*
+	 * Twice round at most, then whatever comes: other vCPUs of the zone may set accessed bits
+	 * as fast as they are cleared here.
+	 */
+	uint32_t limit = 2 * z->nr_open < LOOKS_MAX ? 2 * z->nr_open : LOOKS_MAX;
+
+	for (uint32_t steps = 0; n < batch && (!n || steps < limit); steps++) {
 		uint32_t index = z->open_list[z->hand];
 
 		z->hand = z->hand + 1 < z->nr_open ? z->hand + 1 : 0;
@@ -55,7 +60,7 @@ void window_make_room(struct zone *z)
 
 		for (unsigned i = 0; i < n; i++)
 			chosen |= victims[i] == index;
-		if (!chosen && !page_test_clear_accessed(z, index))
+		if (!chosen && (!page_test_clear_accessed(z, index) || steps >= limit))
 			victims[n++] = index;
 	}
 	ASSERT(n);

@@ -372,7 +372,7 @@ static void host_write(uint64_t pa, uint64_t value)
 	struct cpu *cpu = this_cpu();
 	struct vmcb *v = cpu->host_vmcb;
 	struct vmcb saved = *v;
-	uint64_t old, rsi = cpu->gpr[RSI];
+	uint64_t old, rsi = cpu->gpr[RSI], rdi = cpu->gpr[RDI];
 	unsigned form = next_store++ % (sizeof(stores) / sizeof(stores[0]));
 
 	if (frame_state(pa >> PAGE_SHIFT) != FRAME_TABLE) {
@@ -388,6 +388,7 @@ static void host_write(uint64_t pa, uint64_t value)
 	v->control.event_inj = 0;
 	v->control.exit_info1 = NPF_P | NPF_W | NPF_U | NPF_FINAL;
 	cpu->gpr[RSI] = value;
+	cpu->gpr[RDI] = pa;
 	if (stores[form].compares) { /* with what is not there, then with what is */
 		require(watch_host_write(cpu, pa) && v->save.rip > ram(RAM_FRAMES - 1));
 		require(!memcmp(&old, phys_to_virt(pa), sizeof(old)) && v->save.rax == old);
@@ -407,6 +408,7 @@ static void host_write(uint64_t pa, uint64_t value)
 	}
 	require(!memcmp(&value, phys_to_virt(pa), sizeof(value)));
 	cpu->gpr[RSI] = rsi;
+	cpu->gpr[RDI] = rdi;
 	*v = saved;
 }
 

@@ -79,7 +79,8 @@ static bool info_of(uint64_t handle, struct cl_zone_info *info)
 	return !core_call(CL_OP_ZONE_INFO, info, sizeof(*info));
 }
 
-static void make_desc(struct cl_launch_desc *d)
+/* True if it is as it should be: what is changed may still launch, and run into the void. */
+static bool make_desc(struct cl_launch_desc *d)
 {
 	memset(d, 0, sizeof(*d));
 	d->magic = CL_DESC_MAGIC;
@@ -93,7 +94,7 @@ static void make_desc(struct cl_launch_desc *d)
 		d->seg[d->nr_segs++] = (struct cl_launch_seg){(DATA_FIRST + 300 + below(64)) << 12,
 							      (1 + below(32)) << 12};
 	if (below(3))
-		return;
+		return true;
 	uint64_t words = 16 + 4 * below(3), at = below(words);
 
 	switch (below(4)) {
@@ -114,6 +115,7 @@ static void make_desc(struct cl_launch_desc *d)
 		((uint8_t *)d)[below(4096)] ^= (uint8_t)(1 + below(255));
 		break;
 	}
+	return false;
 }
 
 static bool is_in(const struct slot *s, uint64_t entry)
@@ -162,7 +164,8 @@ static void launch(struct slot *s)
 		own[1024 + i] = i << 21 | FLAGS | PTE_PS;
 	memcpy(frame_of(s, GPA_LOADER), loader, (size_t)(loader_end - loader));
 	memcpy(frame_of(s, GPA_CODE), zone_code, (size_t)(zone_code_end - zone_code));
-	make_desc(frame_of(s, GPA_DESC));
+	bool whole = make_desc(frame_of(s, GPA_DESC));
+
 	guest_reset(loader);
 	memcpy(v, &vmcb, sizeof(*v));
 	v->control.ncr3 = virt_to_phys(tables[n][0]);
@@ -198,7 +201,7 @@ static void launch(struct slot *s)
 		return;
 	}
 	s->instance = info.instance;
-	s->honest = below(2) && !reached(s);
+	s->honest = whole && below(2) && !reached(s);
 	counts.launched++;
 }
 
