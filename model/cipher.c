@@ -221,3 +221,9 @@ uint64_t insn_next_rip(const struct insn *in, uint64_t rip)
 {
 	return any_u64();
 }
+
+uint64_t insn_effective(const struct insn *in, const uint64_t gpr[16], uint64_t next_rip,
+			uint64_t seg_base)
+{
+	return any_u64();
+}
