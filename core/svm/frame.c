@@ -101,8 +101,7 @@ static int single_out(uint64_t pfn)
 	return 0;
 }
 
-/* The host's table has lost rights on a frame: no CPU and no device uses them from the return on.
- */
+/* The host's table has lost rights on a frame: nobody uses them from the return on. */
 static void flush_host(uint64_t pfn)
 {
 	epoch_advance(&host_epoch);
@@ -147,7 +146,7 @@ void frame_unwatch(uint64_t pfn)
 	ASSERT(frame_state(pfn) == FRAME_TABLE);
 	frames[pfn] = word(FRAME_HOST, 0, 0);
 	map_host_page(pfn);
-	/* More rights than before: whoever has the old translation, flushes at its next exit. */
+	/* More rights than before: who has the old translation flushes before its next entry. */
 	epoch_advance(&host_epoch);
 	iommu_unmap(pfn, 1);
 }

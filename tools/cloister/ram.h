@@ -19,8 +19,8 @@ struct ram {
 	}
 
 /*
- * Make a memfd of this size, all of it present for now. With `cgroup`, a directory (-1: none), that
- * group pays for it. 0 or negative errno.
+ * Make a memfd of this size, all of it in memory when this returns; the host may swap it later.
+ * With `cgroup`, a directory (-1: none), that group pays for it. 0 or negative errno.
  */
 int ram_create(struct ram *ram, uint64_t bytes, int cgroup);
 void ram_release(struct ram *ram);
