@@ -124,23 +124,27 @@ void vcpu_leave(struct cpu *cpu)
 	store_live(cpu, cpu->vcpu);
 }
 
-/* A guest reset gives the host's VMCB a state that the face never shows. */
+/* The face has one instruction, and KVM at most steps over it. */
+static bool at_face(const struct vmcb *h)
+{
+	return h->save.rip - FACE_RIP <= INSN_MAX_LENGTH;
+}
+
+/* A reset gives the host's VMCB a state that the face never shows; so does another guest, whose
+ * VMCB has come to lie where the zone's was, and which may start in any mode. */
 static bool was_reset(const struct zone_vcpu *vcpu, const struct vmcb *h)
 {
 	const struct vmcb_save *face = &vcpu->face;
 
 	return ((h->save.cr0 ^ face->cr0) & (CR0_PE | CR0_PG)) ||
 	       ((h->save.efer ^ face->efer) & EFER_LMA) || h->save.cs.base != face->cs.base ||
-	       (!(face->cr0 & CR0_PE) && h->save.rip < FACE_RIP);
+	       !at_face(h);
 }
 
-/* The same of a zone that is dead, whose faces are forgotten: a first vCPU's, another's. */
+/* The same of a zone that is dead, whose faces are forgotten. No guest starts with IF = 1. */
 static bool dead_was_reset(const struct vmcb *h)
 {
-	bool first = (h->save.cr0 & CR0_PG) && (h->save.efer & EFER_LMA) && !h->save.cs.base;
-	bool other = !(h->save.cr0 & CR0_PE) && h->save.rip - FACE_RIP <= INSN_MAX_LENGTH;
-
-	return !first && !other;
+	return !at_face(h) || !(h->save.rflags & RFLAGS_IF);
 }
 
 void vcpu_drop_view(struct zone_vcpu *vcpu)

@@ -67,6 +67,7 @@ CASES = {
     "interrupts": "Vectors from 32 arrive.",
     "bad_interrupts": "Vectors 0 to 31, 0x80 and exceptions do not arrive, and are counted.",
     "dead_stays_dead": "The vCPU of a dead zone only gets shutdowns, until it is reset.",
+    "next_guest": "A zone's VMCB serves another guest, which starts in 64-bit mode: an ordinary one.",
     # The host's calls
     "host_calls": "Calls with bad operation, size, address, unmapped and read-only memory: an "
                   "error, counted, nothing written.",

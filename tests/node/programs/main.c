@@ -70,6 +70,7 @@ static const struct {
 	CASE(interrupts),
 	CASE(bad_interrupts),
 	CASE(dead_stays_dead),
+	CASE(next_guest),
 	CASE(host_calls),
 	CASE(launch_again),
 };

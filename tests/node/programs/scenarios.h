@@ -56,6 +56,7 @@ void t_reset(void);
 void t_interrupts(void);
 void t_bad_interrupts(void);
 void t_dead_stays_dead(void);
+void t_next_guest(void);
 void t_host_calls(void);
 void t_launch_again(void);
 

@@ -178,6 +178,21 @@ static void default_desc(struct cl_launch_desc *d)
 	d->seg[0].size = (uint64_t)(guest_end - guest_begin);
 }
 
+static void map_ram(struct vm *vm)
+{
+	/* Aligned, so that the host may use large pages for it. */
+	vm->mapped = mmap(NULL, RAM_BYTES + ALIGNMENT, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (vm->mapped == MAP_FAILED)
+		die("RAM");
+	vm->ram = (uint8_t *)(((uint64_t)vm->mapped + ALIGNMENT - 1) & ~(ALIGNMENT - 1));
+	vm_slot(vm, 0, 0, RAM_BYTES, vm->ram);
+	memcpy(vm->ram + GUEST_GPA, guest_begin, (size_t)(guest_end - guest_begin));
+	vm->desc = (struct cl_launch_desc *)(void *)(vm->ram + DESC_GPA);
+	default_desc(vm->desc);
+	make_tables(vm, PLAIN_PML4);
+}
+
 void vm_open(struct vm *vm)
 {
 	memset(vm, 0, sizeof(*vm));
@@ -185,31 +200,31 @@ void vm_open(struct vm *vm)
 	if (vm->kvm < 0)
 		die("/dev/kvm");
 	vm->vm = ioctl(vm->kvm, KVM_CREATE_VM, 0);
-	/* Aligned, so that the host may use large pages for it. */
-	vm->mapped = mmap(NULL, RAM_BYTES + ALIGNMENT, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	vm->ram = (uint8_t *)(((uint64_t)vm->mapped + ALIGNMENT - 1) & ~(ALIGNMENT - 1));
-	if (vm->vm < 0 || vm->mapped == MAP_FAILED)
+	if (vm->vm < 0)
 		die("VM");
-	vm_slot(vm, 0, 0, RAM_BYTES, vm->ram);
+	map_ram(vm);
 	vm->vcpu = ioctl(vm->vm, KVM_CREATE_VCPU, 0);
 	vm->run_bytes = (size_t)ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vm->run = mmap(NULL, vm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->vcpu < 0 || vm->run == MAP_FAILED)
 		die("vCPU");
 	set_cpuid(vm);
-	memcpy(vm->ram + GUEST_GPA, guest_begin, (size_t)(guest_end - guest_begin));
-	vm->desc = (struct cl_launch_desc *)(void *)(vm->ram + DESC_GPA);
-	default_desc(vm->desc);
 	if (getrandom(&vm->handle, sizeof(vm->handle), 0) != sizeof(vm->handle))
 		die("getrandom");
-	make_tables(vm, PLAIN_PML4);
 	long_mode(vm, PLAIN_PML4);
 }
 
 void vm_free_ram(struct vm *vm)
 {
 	munmap(vm->mapped, RAM_BYTES + ALIGNMENT);
+}
+
+void vm_renew(struct vm *vm)
+{
+	vm_slot(vm, 0, 0, 0, vm->ram);
+	vm_free_ram(vm);
+	map_ram(vm);
+	vm_plain(vm, TASK_SPIN);
 }
 
 void vm_close(struct vm *vm)
@@ -321,6 +336,29 @@ struct happened vm_next(struct vm *vm)
 	default:
 		return (struct happened){.what = EVENT_OTHER, .value = vm->run->exit_reason};
 	}
+}
+
+void vm_lost(struct vm *vm, const struct happened *h)
+{
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	printf("FAIL the guest is lost: event %d at 0x%llx, value 0x%llx; zone: %s\n", h->what,
+	       (unsigned long long)h->address, (unsigned long long)h->value, zone_info(vm).reason);
+	if (h->what == EVENT_OTHER && h->value == KVM_EXIT_INTERNAL_ERROR) {
+		printf("internal error %u:", vm->run->internal.suberror);
+		for (unsigned i = 0; i < vm->run->internal.ndata && i < 16; i++)
+			printf(" %llx", (unsigned long long)vm->run->internal.data[i]);
+		putchar('\n');
+	}
+	vm_regs(vm, &r, &s);
+	printf("rip %llx rflags %llx rsp %llx rax %llx rcx %llx rdx %llx rsi %llx rdi %llx r8 "
+	       "%llx\n",
+	       r.rip, r.rflags, r.rsp, r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8);
+	printf("cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx cs %x/%llx idt %llx/%x\n", s.cr0,
+	       s.cr2, s.cr3, s.cr4, s.efer, s.cs.selector, s.cs.base, s.idt.base, s.idt.limit);
+	fflush(stdout);
+	_exit(1);
 }
 
 uint64_t vm_said(struct vm *vm)

@@ -58,6 +58,9 @@ void vm_protect_at_once(struct vm *vm);
 /* The next VM entry runs the task without any zone. */
 void vm_plain(struct vm *vm, enum task task);
 
+/* The same vCPU, and so the same VMCB, for another guest: new RAM, 64-bit mode, TASK_SPIN. */
+void vm_renew(struct vm *vm);
+
 struct happened vm_next(struct vm *vm);
 
 /* The next thing is a word for SAY: give it; else a failure, and ~0. */
@@ -66,6 +69,10 @@ uint64_t vm_said(struct vm *vm);
 bool vm_until(struct vm *vm, uint64_t word);
 /* The next entry ends in a shutdown, and the Core has noted the reason. */
 void vm_dies(struct vm *vm, const char *reason);
+
+/* A guest that should have lived has not: all that is known of it, then exit. What would follow
+ * says nothing of the Core, and hides what happened first. */
+void vm_lost(struct vm *vm, const struct happened *h) __attribute__((noreturn));
 
 void vm_slot(struct vm *vm, unsigned slot, uint64_t gpa, uint64_t bytes, void *memory);
 void vm_regs(struct vm *vm, struct kvm_regs *regs, struct kvm_sregs *sregs);
