@@ -36,8 +36,13 @@ def case(**options):
     return mark
 
 
+def ends_of(text, most=2000):
+    """What came first, which tells the cause, and what came last."""
+    return text if len(text) <= 2 * most else f"{text[:most]}\n[...]\n{text[-most:]}"
+
+
 def expect(condition, message, *evidence):
     """assert with its evidence, and not removed by python -O."""
     if not condition:
-        shown = "\n".join(str(e)[-2000:] for e in evidence)
+        shown = "\n".join(ends_of(str(e)) for e in evidence)
         raise AssertionError(f"{message}\n{shown}" if shown else message)

@@ -36,8 +36,7 @@ static int64_t answer(struct vm *vm)
 
 	if (h.what == EVENT_OUT && h.address == REFUSED)
 		return (int32_t)h.value;
-	expect(false, "event %d at 0x%llx", h.what, (unsigned long long)h.address);
-	return 0;
+	vm_lost(vm, &h);
 }
 
 static void refused(struct vm *vm, uint64_t window, uint64_t idle, int error, const char *what)
