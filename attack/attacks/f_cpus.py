@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """INIT and its like at the other CPU. Last, as the control takes that CPU away."""
 import re
+import time
 
 from suite import Attack, Outcome
+
+TURN_SECONDS = 30  # by then QEMU's one thread has come to CPU 1, however busy the machine is
 
 
 def obeys(suite):
@@ -15,7 +18,8 @@ def obeys(suite):
 
 def run(suite):
     outcome = suite.program("msi_init", "zone")
-    if obeys(suite):
+    # CPU 1 has had its turn once it has done something for Linux.
+    if suite.node.run("taskset -c 1 true", timeout=TURN_SECONDS).rc or obeys(suite):
         outcome.gained += 1
     return outcome
 
@@ -25,6 +29,9 @@ def control(suite):
     if obeys(suite):
         raise RuntimeError("CPU 1 is in real mode before anything is tried")
     suite.program("msi_init", "plain")
+    end = time.monotonic() + TURN_SECONDS
+    while not obeys(suite) and time.monotonic() < end:
+        time.sleep(0.1)
     return Outcome(1, int(obeys(suite)))
 
 
@@ -32,4 +39,4 @@ Attack("msi_init", "host root",
        "The host sends INIT, SIPI, SMI and NMI to the other CPU by MSI writes all over the window, "
        "by aliases of the local APIC's registers, and SMI by its command register (INIT and SIPI "
        "there are played by the Core). Gained: writes that the Core did not refuse, CPUs reset; "
-       "control: CPUs that obey INIT and SIPI.", run, control, control_on="machine")
+       "control: CPUs that obey INIT.", run, control, control_on="machine")

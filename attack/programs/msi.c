@@ -42,9 +42,10 @@ ATTACK(msi_init, "host root", ON_MACHINE,
 	if (window == MAP_FAILED)
 		die("mmap of the local APIC");
 	if (!zone) {
-		/* One road is enough to show that it leads there. */
+		/* One road is enough to show that it leads there. QEMU's CPUs look for INIT only
+		 * once something else has woken them. */
 		put(CPU_1, INIT);
-		put(CPU_1, SIPI | 0x9f);
+		put(CPU_1, NMI);
 		return;
 	}
 	uint64_t refused = core_info().refused, count = 1;
