@@ -19,6 +19,7 @@ payloads: $(PAYLOAD_out)/$(1).elf
 endef
 $(eval $(call payload_rule,svm-conform,$(wildcard $(PAYLOAD_dir)/conform*.c) $(PAYLOAD_dir)/insns.S))
 $(eval $(call payload_rule,svm-fuzz,$(wildcard $(PAYLOAD_dir)/fuzz*.c)))
+$(eval $(call payload_rule,x2apic,$(PAYLOAD_dir)/x2apic.c))
 
 #: make payloads       the SVM programs that the node tests start instead of Linux
 .PHONY: payloads

@@ -26,6 +26,9 @@ if not BUILD.is_absolute():
 KERNEL_ARGS = "console=ttyS0,115200 net.ifnames=0 tsc=reliable"
 QUIET_ARGS = "quiet systemd.show_status=false"
 
+# Its modules are not in the first package, and not wanted.
+QEMU_13 = ("qemu-system-x86", "qemu-system-data", "seabios")
+
 OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
 
@@ -67,7 +70,7 @@ class Machine:
 
     def __init__(self, name="node", plain=False, boot="direct", memory="3G", smp=2, cpu="max,-la57",
                  forward=(), append="", core_args="", verbose=False, gdb=None, trace=None,
-                 run_dir=None, extra=(), core=None, iommu=False):
+                 run_dir=None, extra=(), core=None, iommu=False, newer_qemu=False):
         self.plain, self.boot = plain, boot
         self.memory, self.smp, self.cpu = memory, smp, cpu
         self.forward = [(int(h), int(g)) for h, g in forward]
@@ -75,7 +78,7 @@ class Machine:
             a for a in (KERNEL_ARGS, "" if verbose else QUIET_ARGS, append) if a)
         self.core_args = core_args
         self.gdb, self.trace, self.extra = gdb, trace, list(extra)
-        self.iommu = iommu
+        self.iommu, self.newer_qemu = iommu, newer_qemu
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
         self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
         self.process = None
@@ -107,6 +110,18 @@ class Machine:
         self.core_log.touch()
 
     # -- command line --------------------------------------------------------------------------
+
+    def _qemu(self):
+        """The machine's own QEMU, or Debian 13's (10, where Debian 12 has 7.2)."""
+        if not self.newer_qemu:
+            return ["qemu-system-x86_64"]
+        got = subprocess.run([ROOT / "scripts/debian13", *QEMU_13], stdout=subprocess.PIPE, text=True)
+        if got.returncode:
+            raise NodeError("cannot get Debian 13's QEMU (see above)")
+        usr = Path(got.stdout.strip()).resolve() / "usr"
+        return [str(usr / "lib64/ld-linux-x86-64.so.2"), "--library-path",
+                str(usr / "lib/x86_64-linux-gnu"), str(usr / "bin/qemu-system-x86_64"),
+                "-L", str(usr / "share/qemu"), "-L", str(usr / "share/seabios")]
 
     def _boot_arguments(self):
         node = BUILD / "node"
@@ -164,7 +179,7 @@ class Machine:
                     "-device", f"virtio-blk-pci,drive={name}{virtio}"]
 
         arguments = [
-            "qemu-system-x86_64", "-name", "cloister-node",
+            *self._qemu(), "-name", "cloister-node",
             "-accel", "tcg,thread=single", "-machine", "q35", "-cpu", self.cpu,
             "-smp", str(self.smp), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",

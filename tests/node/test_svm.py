@@ -5,8 +5,8 @@ import re
 import time
 
 from case import case, expect, skip
-from machine import BUILD, Machine
-from node import Died, LogFile, Timeout
+from machine import BUILD
+from payload import lines, output
 
 CONFORM = BUILD / "payload/svm-conform.elf"
 FUZZ = BUILD / "payload/svm-fuzz.elf"
@@ -49,43 +49,6 @@ ACCEPTED = (
     (r"no_np\.write\.apic", "frame", r"None", r"0x0,\+0", "the same"),
     (r"cpuid\.as_host", "as_host", r"1", r"0", "without an intercept CPUID is the CPU's own"),
 )
-
-
-class Payload(Machine):
-    """A Multiboot kernel, bare or as the Core's host."""
-
-    def __init__(self, elf, bare, command="", name="svm", smp=1):
-        super().__init__(name=name, memory="1G", smp=smp)
-        self.elf, self.bare, self.payload_args = elf, bare, command
-
-    def _boot_arguments(self):
-        if self.bare:
-            return ["-kernel", str(self.elf), "-append", self.payload_args]
-        return ["-kernel", str(self.core), "-initrd", f"{self.elf} {self.payload_args}"]
-
-    alive = Machine.running
-
-
-def output(elf, bare, command="", seconds=120, smp=1):
-    with Payload(elf, bare, command, smp=smp) as machine:
-        console = LogFile(machine.console_log, machine)
-        try:
-            console.wait_for("payload: (done|FAIL)", seconds)
-        except (Died, Timeout) as e:
-            raise AssertionError(f"{e}\n{console.tail(5)}\n{LogFile(machine.core_log, machine).tail(8)}")
-        return console.text().replace("\r", "")
-
-
-def lines(text):
-    """name → fields"""
-    found = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"([\w.-]+): (.*)", line)
-        if match and match[1] != "payload":
-            expect(match[1] not in found, "a case has two lines", match[1])
-            found[match[1]] = dict(w.split("=", 1) if "=" in w else ("", w)
-                                   for w in match[2].split())
-    return found
 
 
 def compare(bare, core):

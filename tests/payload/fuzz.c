@@ -46,12 +46,8 @@ static uint8_t buffer[65536] __attribute__((aligned(4096)));
 
 int64_t core_call(uint32_t op, const void *arg, uint64_t size)
 {
-	int64_t r = op;
+	int64_t r = call_core(op, arg, size);
 
-	__asm__ volatile("outl %%eax, %%dx"
-			 : "+a"(r)
-			 : "b"(arg), "c"(size), "d"((uint64_t)CL_CALL_PORT)
-			 : "memory");
 	counts.calls++;
 	counts.refused += r < 0;
 	return r;

@@ -5,11 +5,6 @@
 
 #include "payload.h"
 
-#define FRAGMENT_BEGIN(label)                                                                      \
-	extern const uint8_t label[], label##_end[];                                               \
-	__asm__(".text\n" #label ": "
-#define FRAGMENT_END(label) "\n" #label "_end: nop\n")
-
 struct counts {
 	uint64_t vmruns, protects, launched, calls, moves, refused, ended, caught, checks;
 	uint64_t exits[256];

@@ -75,6 +75,17 @@ void apic_write(uint32_t reg, uint32_t value)
 	*(volatile uint32_t *)(uintptr_t)(APIC + reg) = value;
 }
 
+int64_t call_core(uint32_t op, const void *arg, uint64_t size)
+{
+	int64_t r = op;
+
+	__asm__ volatile("outl %%eax, %%dx"
+			 : "+a"(r)
+			 : "b"(arg), "c"(size), "d"((uint64_t)CL_CALL_PORT)
+			 : "memory");
+	return r;
+}
+
 bool svm_on(void)
 {
 	if (!(cpuid(0x80000001, 0).ecx & BIT64(2)))

@@ -17,6 +17,12 @@
 
 #define ARRAY(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Code that is copied elsewhere, or entered by VMRUN: from label to label_end. */
+#define FRAGMENT_BEGIN(label)                                                                      \
+	extern const uint8_t label[], label##_end[];                                               \
+	__asm__(".text\n" #label ": "
+#define FRAGMENT_END(label) "\n" #label "_end: nop\n")
+
 /* boot.S */
 extern uint64_t trap_vector, trap_error, trap_rip, trap_cr2;
 extern volatile uint32_t irq_count[256];
@@ -30,13 +36,14 @@ void trap_unexpected(void) __attribute__((noreturn));
 /* payload.c */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void halt(void) __attribute__((noreturn));
-/* conform.c, fuzz.c */
+/* conform.c, fuzz.c, x2apic.c */
 void body(void);
 
 /* What follows "name=" on the command line, as a decimal number. */
 uint64_t argument(const char *name, uint64_t otherwise);
 bool svm_on(void); /* EFER.SVME, VM_HSAVE_PA, the local APIC */
 void apic_write(uint32_t reg, uint32_t value);
+int64_t call_core(uint32_t op, const void *arg, uint64_t size);
 
 /*
  * The guest: 64-bit mode, CPL 0, its physical memory is the machine's, the first 1 GiB, through
