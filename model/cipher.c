@@ -31,6 +31,20 @@ static unsigned key_of(const struct page_key *k)
 	return k == &ghost_key ? key_for : ZONES;
 }
 
+/* Does a table that some CPU or device walks lead to the frame? */
+static bool in_some_table(unsigned pfn)
+{
+	tables_settle();
+	unsigned t = any_below(TABLES);
+	uint64_t leaf = translation(table_at(t), any_below(ADDRS));
+
+	/* A zone that ends is not run any more; its private side goes at the end. */
+	if (t >= PRIVATE_TABLE && t < VIEW_TABLE &&
+	    zone_at(t - PRIVATE_TABLE)->state == CL_ZONE_ENDING)
+		return false;
+	return leaf && (leaf & PTE_ADDR) >> PAGE_SHIFT == pfn;
+}
+
 void page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *page,
 	       uint8_t tag[PAGE_CIPHER_TAG_SIZE])
 {
@@ -43,16 +57,7 @@ void page_seal(const struct page_key *k, uint64_t gpn, uint64_t version, void *p
 	CHECK(version > ghost_sealed[key][gpn], "I5: no nonce repeats under one key");
 	CHECK(ghost_frame[pfn].content == PLAIN || ghost_frame[pfn].content == ZEROS,
 	      "I3: what is sealed is plaintext");
-	tables_settle();
-	unsigned t = any_below(TABLES);
-	uint64_t leaf = translation(table_at(t), any_below(ADDRS));
-
-	/* A zone that ends is not run any more; its private side goes at the end. */
-	if (t >= PRIVATE_TABLE && t < VIEW_TABLE &&
-	    zone_at(t - PRIVATE_TABLE)->state == CL_ZONE_ENDING)
-		leaf = 0;
-	CHECK(!leaf || (leaf & PTE_ADDR) >> PAGE_SHIFT != pfn,
-	      "I6: no table leads to a frame while it is sealed");
+	CHECK(!in_some_table(pfn), "I6: no table leads to a frame while it is sealed");
 	CHECK(!still_reached(pfn), "I6: nobody reaches a frame while it is sealed");
 	ghost_sealed[key][gpn] = version;
 	ghost_frame[pfn] = (struct ghost_frame){
@@ -73,6 +78,7 @@ int page_open(const struct page_key *k, uint64_t gpn, uint64_t version, void *pa
 	CHECK(version == ghost_sealed[key][gpn], "I5: only the newest version opens");
 	CHECK(frame_state(pfn) == FRAME_OPEN || frame_state(pfn) == FRAME_SEALED,
 	      "I2: a page opens in a frame that the host has lost");
+	CHECK(!in_some_table(pfn), "I6: no table leads to a frame while it is opened");
 	CHECK(!still_reached(pfn), "I6: nobody reaches a frame while it is opened");
 	struct ghost_frame f = ghost_frame[pfn];
 
