@@ -14,6 +14,7 @@
 #define APIC_BASE_ENABLE  BIT64(11)
 #define MSI_WINDOW_SIZE	  0x100000ull
 #define APIC_ID		  0x20u
+#define TASK_PRIORITY	  0x80u
 #define ICR_LOW		  0x300u
 #define ICR_HIGH	  0x310u
 #define ICR_MODE(v)	  (((v) >> 8) & 7)
@@ -26,6 +27,8 @@
 #define LVT_CMCI	  0x2f0u
 #define LVT_FIRST	  0x320u
 #define LVT_LAST	  0x370u
+#define LVT_EXT_FIRST	  0x500u /* AMD's own */
+#define LVT_EXT_LAST	  0x530u
 #define MSR_OF(offset)	  (MSR_X2APIC_FIRST + (offset) / 16)
 #define MODE_FIXED	  0u
 #define MODE_LOWEST	  1u
@@ -76,6 +79,14 @@ static void wait_idle(void)
 {
 	while (*reg(ICR_LOW) & ICR_PENDING)
 		__asm__ volatile("pause");
+}
+
+void apic_look_again(void)
+{
+	if (x2apic())
+		wrmsr(MSR_OF(TASK_PRIORITY), rdmsr(MSR_OF(TASK_PRIORITY)));
+	else
+		*reg(TASK_PRIORITY) = *reg(TASK_PRIORITY);
 }
 
 /* The host may be between its own two writes: it finds the high half as it left it. */
@@ -162,7 +173,8 @@ static bool write_passes(uint32_t offset, uint64_t value, uint32_t dest, bool al
 {
 	if (offset == ICR_LOW)
 		return icr_passes((uint32_t)value, dest, all);
-	bool lvt = offset == LVT_CMCI || (offset >= LVT_FIRST && offset <= LVT_LAST);
+	bool lvt = offset == LVT_CMCI || (offset >= LVT_FIRST && offset <= LVT_LAST) ||
+		   (offset >= LVT_EXT_FIRST && offset <= LVT_EXT_LAST);
 
 	/* The Core finds the CPUs by the IDs that they had at boot. */
 	if (offset > APIC_ID && (!lvt || lvt_allowed((uint32_t)value)))

@@ -15,6 +15,7 @@ bool apic_in_region(uint64_t pa); /* the 2 MiB region around pa */
 
 uint32_t apic_id(void); /* of the calling CPU */
 void apic_send_nmi(uint32_t id);
+void apic_look_again(void); /* this CPU's: is there an interrupt to deliver? For emulator.c */
 void apic_send_init(uint32_t id);
 void apic_send_startup(uint32_t id, uint8_t vector);
 
