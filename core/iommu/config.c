@@ -23,14 +23,18 @@ bool config_io(uint16_t port, unsigned size, bool in, uint32_t *value)
 		if (in)
 			*value = config_address;
 		else
-			config_address = *value;
+			config_address = *value & ~3u; /* no byte within: QEMU would add it */
 		return true;
 	}
-	if (port < CONFIG_DATA || port + size > CONFIG_DATA + 4)
+	if (port + size <= CONFIG_DATA || port >= CONFIG_DATA + 4)
 		return false;
-	if (hidden()) {
+	/* Half in: the chip would use an address of its own, which may not be config_address. */
+	bool half = port < CONFIG_DATA || port + size > CONFIG_DATA + 4;
+
+	if (half || hidden()) {
 		if (!in) {
-			log_warn("host: write to the IOMMU's configuration space refused");
+			log_warn("host: write to %s configuration space refused",
+				 half ? "a part of" : "the IOMMU's");
 			refused_total++;
 		}
 		*value = ~0u;

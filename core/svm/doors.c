@@ -3,12 +3,14 @@
 #include "iommu/iommu.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "svm/bitmap.h"
 #include "svm/cpu.h"
 #include "svm/doors.h"
 #include "svm/ioapic.h"
 
 #define PORT_KBC_COMMAND 0x64
+#define PORT_VAPIC	 0x7e
 #define PORT_A		 0x92
 #define PORT_RESET	 0xcf9
 #define PORTS		 0x10000u
@@ -24,11 +26,16 @@
 #define SLEEP_ENABLE  0x20
 #define SLEEP_TYPE(v) (((v) >> 2) & 7)
 
-#define Q35_ID	      0x29c08086u
-#define Q35_BRIDGE    0x00 /* device and function on bus 0 */
-#define Q35_SMRAM     0x9d
-#define ICH9_LPC      0xf8
-#define ICH9_TCO      0x60 /* watchdog, counted from PM1's first port; PM1_CNT stands at 4 */
+/* Option ROMs: 55 AA, size in blocks. */
+#define ROMS	   0xc0000ull
+#define ROMS_END   0x100000ull
+#define ROM_BLOCK  512u
+
+#define Q35_ID	   0x29c08086u
+#define Q35_BRIDGE 0x00 /* device and function on bus 0 */
+#define Q35_SMRAM  0x9d
+#define ICH9_LPC   0xf8
+#define ICH9_TCO   0x60 /* watchdog, counted from PM1's first port; PM1_CNT stands at 4 */
 
 enum verdict { PASS, REFUSE, OFF, RESET };
 
@@ -36,6 +43,7 @@ static struct range {
 	uint16_t first, last;
 	bool blocked; /* nothing is there; else writes are looked at */
 } ranges[20] = {
+	{0x7e, 0x7f, true},   /* QEMU's kvmvapic, see vapic_off() */
 	{0x00, 0x0f, true},   /* ISA DMA, which writes any memory: first chip, */
 	{0x81, 0x8f, true},   /* page registers, which tell Linux that there is none, */
 	{0xc0, 0xdf, true},   /* second chip, */
@@ -50,7 +58,7 @@ static struct range {
 	{CONFIG_ADDRESS, CONFIG_ADDRESS + 3, false},
 	{CONFIG_DATA, CONFIG_DATA + 3, false},
 };
-static unsigned nr_ranges = 13;
+static unsigned nr_ranges = 14;
 
 /*
  * Registers of Q35, the machine that QEMU makes, in PCI configuration space, bus 0, that move what
@@ -129,6 +137,28 @@ static void q35_init(const uint8_t *mcfg)
 		add_range(sleep_reg[0].at - 5 + ICH9_TCO, 0x20, true);
 }
 
+/*
+ * QEMU's kvmvapic, for 32-bit Windows, changes any memory that the state in its option ROM names:
+ * at a write to port 0x7E and, once that ROM has run, at a read of the APIC's task priority. It
+ * gives up for good when it finds its ROM without a size.
+ */
+static void vapic_off(void)
+{
+	for (uint64_t pa = ROMS; pa < ROMS_END; pa += ROM_BLOCK) {
+		uint8_t *rom = phys_to_virt(pa);
+		uint64_t size = rom[2] * ROM_BLOCK, at = 0;
+
+		if (rom[0] != 0x55 || rom[1] != 0xaa || pa + size > ROMS_END)
+			continue;
+		while (at + 8 <= size && memcmp(rom + at, "kvm aPiC", 8))
+			at++;
+		if (at + 8 > size)
+			continue;
+		rom[2] = 0;
+		outw(PORT_VAPIC, 0);
+	}
+}
+
 void doors_init(uint64_t rsdp)
 {
 	uint32_t length;
@@ -137,6 +167,7 @@ void doors_init(uint64_t rsdp)
 	if (fadt)
 		fadt_init(fadt);
 	q35_init(acpi_table(rsdp, "MCFG", &length));
+	vapic_off();
 	door_pages_init(acpi_table(rsdp, "APIC", &length), acpi_table(rsdp, "HPET", &length));
 	if (log_port() == LOG_PORT_COM2)
 		add_range(0x2f8, 8, true);

@@ -51,6 +51,12 @@ void wrmsr(uint32_t msr, uint64_t v)
 		require(!syscall(SYS_arch_prctl, ARCH_SET_GS, v));
 }
 
+int rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+	*value = rdmsr(msr);
+	return 0;
+}
+
 int wrmsr_safe(uint32_t msr, uint64_t value)
 {
 	wrmsr(msr, value);
@@ -787,6 +793,14 @@ static void make_boot_info(struct boot_info *bi)
 	};
 }
 
+static void make_memory(uint64_t pa, uint64_t size)
+{
+	void *memory = mmap(phys_to_virt(pa), size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	require(memory == phys_to_virt(pa));
+}
+
 void machine_init(void)
 {
 	static struct boot_info bi;
@@ -799,11 +813,8 @@ void machine_init(void)
 		.nr_segs = 1,
 		.seg = {{0x10000, PAGE_SIZE}},
 	};
-	void *memory = mmap(phys_to_virt(RAM_BASE), CORE_BASE + CORE_SIZE - RAM_BASE,
-			    PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	require(memory == phys_to_virt(RAM_BASE));
+	make_memory(OPTION_ROMS, 0x100000 - OPTION_ROMS);
+	make_memory(RAM_BASE, CORE_BASE + CORE_SIZE - RAM_BASE);
 	pool_init(CORE_BASE, CORE_SIZE);
 	make_boot_info(&bi);
 	if (!setjmp(started))

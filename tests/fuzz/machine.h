@@ -14,12 +14,13 @@
 #include "svm/frame.h"
 #include "zone/zone.h"
 
-#define RAM_BASE   0x10000000ull /* the host's: one whole 2 MiB region and a part of the next */
-#define RAM_FRAMES 576u
-#define RAM_END	   (RAM_BASE + RAM_FRAMES * PAGE_SIZE)
-#define CORE_BASE  0x10400000ull
-#define CORE_SIZE  0x800000ull
-#define RAM_PFN	   (RAM_BASE >> PAGE_SHIFT)
+#define OPTION_ROMS 0xc0000ull	  /* none: zeros */
+#define RAM_BASE    0x10000000ull /* the host's: one whole 2 MiB region and a part of the next */
+#define RAM_FRAMES  576u
+#define RAM_END	    (RAM_BASE + RAM_FRAMES * PAGE_SIZE)
+#define CORE_BASE   0x10400000ull
+#define CORE_SIZE   0x1000000ull
+#define RAM_PFN	    (RAM_BASE >> PAGE_SHIFT)
 
 /* The host's nested tables, one for each guest: PML4, PDPT, directory, two tables; 4 MiB each. */
 #define TABLES	    3u

@@ -92,10 +92,43 @@ def test_configuration_space(node):
                                 "out32 cf8 80000060 out8 cff c0",
                                 "write32 b0000060 c0000001", "write64 b0000060 c0000001"], look)
     expect(was == "b0000001", "the window is not where this test writes", was)
+    # No byte within the address: QEMU adds that of the port, and 3F becomes 42.
+    for address, look in (("8000f83f", "8000f840"), ("8000f8ef", "8000f8f0"),
+                          ("8000005f", "80000060")):
+        before = door(node, f"out32 cf8 {look} in32 cfc")
+        door(node, f"out32 cf8 {address} out32 cfc 70100 out16 cfe 701 out8 cff 7")
+        now = door(node, f"out32 cf8 {look} in32 cfc")
+        expect(now == before, f"register {look} by {address}: {before} to {now}")
+        expect(int(door(node, f"out32 cf8 {address} in32 cf8"), 16) & 3 == 0, "bits 1:0 stay")
+    # Half in the data port, half beside it.
+    without_effect(node, ["out32 cf8 8000f83c out32 cfe 7010701", "out32 cf8 8000f840 out16 cfb 7010",
+                          "out32 cf8 8000f840 out32 cfb 7010101", "out32 cf8 8000f840 out16 cff 701"],
+                   "out32 cf8 8000f840 in32 cfc")
     # Beside them all works: the LPC bridge's PIRQA routing, there and back.
     old = door(node, "out32 cf8 8000f860 in8 cfc")
     expect(door(node, "out32 cf8 8000f860 out8 cfc b in8 cfc") == "b", "PIRQA not written")
     expect(door(node, f"write8 b00f8060 {old} out32 cf8 8000f860 in8 cfc") == old, "nor back")
+
+
+def vapic_regions(node):
+    """QEMU's option ROM made writable for its kvmvapic, which then follows what stands in it."""
+    return re.findall(r"kvmvapic-rom", node.monitor("info mtree"))
+
+
+def test_kvmvapic(node):
+    "QEMU's helper for 32-bit Windows, which writes memory by itself, is off and stays so."
+    expect(not vapic_regions(node), "it is on")
+    for order in ("out16 7e 0", "out8 7e 0", "out32 7e 0", "out16 7d 0", "outs16 7e 0 1"):
+        door(node, order)
+        expect(not vapic_regions(node), f"{order} switches it on")
+    expect(door(node, "in8 7e") == "ff", "its port is there")
+
+
+@case()
+def test_kvmvapic_control():
+    "Control: without the Core it is on."
+    with Node(name="vapic", plain=True) as node:
+        expect(vapic_regions(node), "not even here: nothing is proven")
 
 
 def test_smm_memory(node):
@@ -138,7 +171,8 @@ MSR_REFUSED = {  # change, which the CPU answers with #GP
     "c0010010": 1 << 18, "c0010016": 1 << 4, "c0010019": 1 << 11, "c001001a": 1 << 23,
     "c001001d": 1 << 23, "c0010058": 1, "c0010015": 1 << 18, "c0010111": 1 << 17, "c0010112": 1,
     "c0010113": 1, "c0010050": 1, "c0010056": 1, "c0010114": 1 << 4, "1b": 1 << 20, "10": 1 << 40,
-    "1d9": 1}
+    "1d9": 1, "11": 1, "12": 1, "c000010e": 1, "c000010f": 1 << 6, "c0010300": 1, "c001031f": 1,
+    "c0011002": 1, "c0011004": 1 << 62}
 MSR_SWALLOWED = ["200", "201", "20f", "250", "258", "259", "268", "26f", "2ff"]
 
 
