@@ -41,7 +41,7 @@ struct table_register {
 #define GDT_TSS	       0x0000890000000000ull /* present, DPL 0, available 64-bit TSS */
 
 extern const uint8_t exception_stubs[256][16];
-extern const uint8_t cpu_wait_end[], wrmsr_safe_insn[], wrmsr_safe_refused[];
+extern const uint8_t cpu_wait_end[], rdmsr_safe_insn[], wrmsr_safe_insn[], msr_refused[];
 void exception(struct exception_frame *f);
 void __stack_chk_fail(void) __attribute__((noreturn));
 
@@ -63,8 +63,9 @@ void exception(struct exception_frame *f)
 		return;
 	}
 
-	if (f->vector == VECTOR_GP && f->rip == virt_to_phys(wrmsr_safe_insn)) {
-		f->rip = virt_to_phys(wrmsr_safe_refused);
+	if (f->vector == VECTOR_GP &&
+	    (f->rip == virt_to_phys(rdmsr_safe_insn) || f->rip == virt_to_phys(wrmsr_safe_insn))) {
+		f->rip = virt_to_phys(msr_refused);
 		return;
 	}
 

@@ -42,7 +42,7 @@ exception_common:
 	cld
 	mov	%rsp, %rdi	/* 22 words on an aligned IST stack: RSP is aligned to 16 */
 	call	exception
-	/* Only an NMI comes back, and #GP of wrmsr_safe. */
+	/* Only an NMI comes back, and #GP of rdmsr_safe and wrmsr_safe. */
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -78,7 +78,7 @@ cpu_wait_end:
 1:	ret
 
 /* int wrmsr_safe(uint32_t msr, uint64_t value): -1 if the CPU answers #GP, by exception(). */
-	.globl	wrmsr_safe, wrmsr_safe_insn, wrmsr_safe_refused
+	.globl	wrmsr_safe, wrmsr_safe_insn, msr_refused
 	.balign	16
 wrmsr_safe:
 	mov	%edi, %ecx
@@ -89,8 +89,20 @@ wrmsr_safe_insn:
 	wrmsr
 	xor	%eax, %eax
 	ret
-wrmsr_safe_refused:
+msr_refused:
 	mov	$-1, %eax
+	ret
+
+/* int rdmsr_safe(uint32_t msr, uint64_t *value): the same. */
+	.globl	rdmsr_safe, rdmsr_safe_insn
+	.balign	16
+rdmsr_safe:
+	mov	%edi, %ecx
+rdmsr_safe_insn:
+	rdmsr
+	mov	%eax, (%rsi)
+	mov	%edx, 4(%rsi)
+	xor	%eax, %eax
 	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -26,7 +26,8 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 			 : "memory");
 }
 
-/* With a value that someone else chose: 0, or -1 if the CPU refuses it. */
+/* With an MSR or a value that someone else chose: 0, or -1 if the CPU refuses it. */
+int rdmsr_safe(uint32_t msr, uint64_t *value);
 int wrmsr_safe(uint32_t msr, uint64_t value);
 
 struct cpuid_regs {

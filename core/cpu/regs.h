@@ -63,6 +63,12 @@
 #define MSR_TSC_AUX	 0xc0000103u
 #define MSR_TSC_RATIO	 0xc0000104u
 #define TSC_RATIO_ONE	 BIT64(32)
+#define MSR_KVM_OLD	 0x11u	     /* and 0x12: KVM's first clock, which writes to memory */
+#define MSR_LBR_SELECT	 0xc000010eu /* and DBG_EXTN_CFG behind it */
+#define MSR_BRANCH_FIRST 0xc0010300u /* records of the last branches */
+#define MSR_BRANCH_LAST	 0xc001031fu
+#define MSR_CPUID_FIRST	 0xc0011002u /* what CPUID says of features */
+#define MSR_CPUID_LAST	 0xc0011005u
 #define MSR_IBS_FIRST	 0xc0011030u
 #define MSR_IBS_LAST	 0xc001103bu
 #define MSR_SYSCFG	 0xc0010010u

@@ -166,6 +166,10 @@ static void host_cpuid(struct cpu *cpu)
 			r.ecx |= (uint32_t)BIT64(4);
 	} else if (leaf == 0x80000001) {
 		r.ecx &= ~(uint32_t)(BIT64(10) | BIT64(12)); /* IBS, SKINIT */
+	} else if (leaf == 0x80000008) {
+		r.ebx &= ~(uint32_t)BIT64(31); /* branch sampling */
+	} else if (leaf == 0x80000022) {
+		r.eax &= ~(uint32_t)(BIT64(1) | BIT64(2)); /* last branch stack */
 	} else if (leaf == 0x8000000a) {
 		r.ebx = HOST_ASIDS;
 		/* Nested paging of the CPU; NRIPS, flush by ASID and decode assists of the Core. */

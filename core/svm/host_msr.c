@@ -15,11 +15,15 @@ static const struct {
 } watched[] = {
 	{MSR_TSC, MSR_TSC, false}, /* the clock of the Core and of zones */
 	{MSR_TSC_ADJUST, MSR_TSC_ADJUST, false},
+	{MSR_KVM_OLD, MSR_KVM_OLD + 1, true}, /* where KVM runs this machine */
 	{MSR_APIC_BASE, MSR_APIC_BASE, true},
 	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, false},
 	{MSR_DEBUGCTL, MSR_DEBUGCTL, false}, /* last branches of a zone */
 	{MSR_TSC_RATIO, MSR_TSC_RATIO, false},
-	{MSR_IBS_FIRST, MSR_IBS_LAST, true}, /* samples of a zone's instructions */
+	{MSR_IBS_FIRST, MSR_IBS_LAST, true},	    /* samples of a zone's instructions */
+	{MSR_LBR_SELECT, MSR_LBR_SELECT + 1, true}, /* its branches, on newer CPUs */
+	{MSR_BRANCH_FIRST, MSR_BRANCH_LAST, true},
+	{MSR_CPUID_FIRST, MSR_CPUID_LAST, false}, /* what zones are told of the CPU */
 	{MSR_EFER, MSR_EFER, true},
 	{MSR_VM_CR, MSR_VM_CR, true},
 	{MSR_SVM_HSAVE_PA, MSR_SVM_HSAVE_PA, true},
@@ -88,6 +92,8 @@ static int write_efer(struct cpu *cpu, uint64_t value)
 
 static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
+	uint64_t now;
+
 	switch (msr) {
 	case MSR_EFER:
 		return write_efer(cpu, value);
@@ -113,12 +119,12 @@ static int write_msr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	case MSR_TOP_MEM:
 	case MSR_TOP_MEM2:
 	case MSR_MMIO_CFG:
-		return value == rdmsr(msr) ? 0 : -CL_EPERM;
+		return rdmsr_safe(msr, &now) || value != now ? -CL_EPERM : 0;
 	case MSR_HWCR:
-		if ((value ^ rdmsr(msr)) & ~(HWCR_FFDIS | HWCR_CPB_DIS | HWCR_IRPERF))
+		if (rdmsr_safe(msr, &now) ||
+		    ((value ^ now) & ~(HWCR_FFDIS | HWCR_CPB_DIS | HWCR_IRPERF)))
 			return -CL_EPERM;
-		wrmsr(msr, value);
-		return 0;
+		return wrmsr_safe(msr, value);
 	case MSR_MTRR_FIRST ... MSR_MTRR_DEFTYPE:
 	case MSR_PATCH_LOADER:
 		/*

@@ -45,17 +45,14 @@ static const unsigned zone_intercepts[] = {
 	ICPT_EXCEPTION + VEC_MC,
 };
 
-static bool has_tsc_aux(void)
-{
-	return cpuid(0x80000001, 0).edx & BIT64(27);
-}
-
 /* The same for every zone, and not written after this. */
 static uint8_t *zone_iopm, *zone_msrpm;
 const uint8_t *zone_zeros;
+static bool has_tsc_aux;
 
 void vcpus_init(void)
 {
+	has_tsc_aux = cpuid(0x80000001, 0).edx & BIT64(27);
 	zone_iopm = pages_alloc(IOPM_PAGES);
 	zone_msrpm = pages_alloc(MSRPM_PAGES);
 	zone_zeros = page_alloc();
@@ -91,7 +88,7 @@ int vcpu_init(struct zone_vcpu *vcpu)
 
 static void swap_tsc_aux(struct zone_vcpu *vcpu)
 {
-	if (!has_tsc_aux())
+	if (!has_tsc_aux)
 		return;
 	uint64_t live = rdmsr(MSR_TSC_AUX);
 

@@ -20,6 +20,7 @@ struct cpuid_regs {
 
 uint64_t rdmsr(uint32_t msr);
 void wrmsr(uint32_t msr, uint64_t v);
+int rdmsr_safe(uint32_t msr, uint64_t *value);
 int wrmsr_safe(uint32_t msr, uint64_t value);
 struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub);
 uint64_t rdtsc(void);
