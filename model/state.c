@@ -162,8 +162,9 @@ static void invariants(bool check)
 					     (state == FRAME_OPEN ? PAGE_OPEN : PAGE_SEALED),
 			     "I1: a zone's frame has a record that names it");
 		} else if (state == FRAME_TABLE) {
-			HOLD(SLOT_OF(w) < ZONES && live(SLOT_OF(w)),
-			     "I1: a watched table is for a zone that there is");
+			HOLD(SLOT_OF(w) < ZONES && live(SLOT_OF(w)) &&
+				     zone_at(SLOT_OF(w) & 1)->took_frames,
+			     "I1: a watched table is for a zone that there is, and knows");
 		} else {
 			HOLD(SLOT_OF(w) == 0, "I1: other frames have no owner");
 			HOLD(UPPER_OF(w) == (state == FRAME_HOST ? shadow_leaves(p) : 0),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Page pool; see pool.h. */
+#include <cloister/call.h>
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/string.h"
@@ -9,8 +10,9 @@ static struct {
 	uint64_t total; /* pages, the bitmap's own included */
 	uint64_t own;	/* pages of the bitmap: the first ones */
 	uint64_t free;
-	uint64_t next; /* where the search for one page starts */
-	uint64_t *map; /* bit set = taken */
+	uint64_t promised; /* of those that are free */
+	uint64_t next;	   /* where the search for one page starts */
+	uint64_t *map;	   /* bit set = taken */
 } pool;
 
 static bool taken(uint64_t i)
@@ -50,7 +52,7 @@ void *page_alloc(void)
 {
 	uint64_t words = pool.own * PAGE_SIZE / 8;
 
-	if (!pool.free)
+	if (pool.free <= pool.promised)
 		return NULL;
 	for (uint64_t k = 0; k < words; k++) {
 		uint64_t w = (pool.next / 64 + k) % words;
@@ -67,7 +69,7 @@ void *pages_alloc(size_t n)
 {
 	uint64_t run = 0;
 
-	if (!n || n > pool.free)
+	if (!n || pool.free < pool.promised || n > pool.free - pool.promised)
 		return NULL;
 	for (uint64_t i = pool.own; i < pool.total; i++) {
 		run = taken(i) ? 0 : run + 1;
@@ -96,6 +98,34 @@ void pages_free(void *page, size_t n)
 void page_free(void *page)
 {
 	pages_free(page, 1);
+}
+
+int pool_promise(uint64_t n)
+{
+	uint64_t kept = pool.promised + pool_pages() / 4;
+
+	if (pool.free < kept || pool.free - kept < n)
+		return -CL_ENOMEM;
+	pool.promised += n;
+	return 0;
+}
+
+void pool_unpromise(uint64_t n)
+{
+	ASSERT(n <= pool.promised);
+	pool.promised -= n;
+}
+
+/* No check: whoever gives the page back may still have to flush first. */
+void pool_promise_again(void)
+{
+	pool.promised++;
+}
+
+void *page_alloc_promised(void)
+{
+	pool_unpromise(1);
+	return page_alloc();
 }
 
 uint64_t pool_pages(void)

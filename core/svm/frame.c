@@ -278,6 +278,8 @@ void frame_init(const struct boot_info *bi)
 				panic("no memory for the host's page table");
 		}
 	}
+	if (npt_promise(&host_npt))
+		panic("not enough Core memory for the host's page table");
 	log_info("frame table at 0x%lx, %lu entries; decoy page 0x%lx", virt_to_phys(frames),
 		 nr_frames, decoy);
 }

@@ -25,15 +25,31 @@ int npt_init(struct npt *npt, uint64_t quota)
 	return npt->root ? 0 : -CL_ENOMEM;
 }
 
+int npt_promise(struct npt *npt)
+{
+	int r = pool_promise(npt->quota - npt->tables);
+
+	npt->promised = !r;
+	return r;
+}
+
 static int new_table(struct npt *npt, uint64_t **table)
 {
 	if (npt->tables >= npt->quota)
 		return -CL_ENOSPC;
-	*table = page_alloc();
+	*table = npt->promised ? page_alloc_promised() : page_alloc();
 	if (!*table)
 		return -CL_ENOMEM;
 	npt->tables++;
 	return 0;
+}
+
+/* Its page is free, or will be. */
+static void table_gone(struct npt *npt)
+{
+	npt->tables--;
+	if (npt->promised)
+		pool_promise_again();
 }
 
 /* Replace a 2 MiB leaf by a table of 4 KiB leaves with the same translation and rights. */
@@ -115,7 +131,7 @@ uint64_t *npt_merge(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags)
 	if (!(*leaf & PTE_P) || (*leaf & PTE_PS))
 		return NULL;
 	table = table_of(*leaf);
-	npt->tables--;
+	table_gone(npt);
 	*leaf = pa | flags | PTE_P | PTE_U | PTE_PS;
 	return table;
 }
@@ -144,10 +160,10 @@ static void free_directory(struct npt *npt, uint64_t *pd, npt_leaf_fn *gone)
 				clear_entry(&pt[j], NPT_4K, gone);
 		}
 		page_free(pt);
-		npt->tables--;
+		table_gone(npt);
 	}
 	page_free(pd);
-	npt->tables--;
+	table_gone(npt);
 }
 
 void npt_clear(struct npt *npt, unsigned first, unsigned last, npt_leaf_fn *gone)
@@ -162,7 +178,7 @@ void npt_clear(struct npt *npt, unsigned first, unsigned last, npt_leaf_fn *gone
 				free_directory(npt, table_of(pdpt[j]), gone);
 		}
 		page_free(pdpt);
-		npt->tables--;
+		table_gone(npt);
 		npt->root[i] = 0;
 	}
 }
@@ -172,6 +188,9 @@ void npt_free(struct npt *npt, npt_leaf_fn *gone)
 	if (!npt->root)
 		return;
 	npt_clear(npt, 0, ENTRIES - 1, gone);
+	if (npt->promised)
+		pool_unpromise(npt->quota);
+	npt->promised = false;
 	page_free(npt->root);
 	npt->root = NULL;
 }

@@ -38,10 +38,15 @@ struct npt {
 	uint64_t *root;	 /* PML4 page; NULL before npt_init */
 	uint64_t tables; /* table pages in use below the root */
 	uint64_t quota;	 /* most table pages; more is -CL_ENOSPC */
+	bool promised;	 /* by the pool, all of the quota */
 };
 
 /* Take a root page. 0 or -CL_ENOMEM. */
 int npt_init(struct npt *npt, uint64_t quota);
+
+/* All tables up to the quota are promised from now on, so that none is missing then. Or -CL_ENOMEM.
+ */
+int npt_promise(struct npt *npt);
 
 /*
  * Map one leaf; both addresses aligned to its size. A present leaf at that place is replaced; a

@@ -55,8 +55,12 @@ static int alloc_memory(struct zone *z)
 	z->open_list_pages = ALIGN_UP(z->window * sizeof(*z->open_list), PAGE_SIZE) >> PAGE_SHIFT;
 	z->recs = pages_alloc(z->recs_pages);
 	z->open_list = pages_alloc(z->open_list_pages);
-	/* Every page as a 4 KiB leaf, the directories above, and some for the shared side. */
-	if (!z->recs || !z->open_list || npt_init(&z->npt, (z->nr_pages >> 9) + 80))
+	/* What a zone may come to need is its own from the start: no other can take it away. */
+	if (!z->recs || !z->open_list || pool_promise(z->nr_pages / RECS_PER_PAGE))
+		return -CL_ENOMEM;
+	z->recs_promised = z->nr_pages / RECS_PER_PAGE;
+	/* Every page as a 4 KiB leaf, and the directories above. */
+	if (npt_init(&z->npt, (z->nr_pages >> 9) + (z->nr_pages >> 18) + 5) || npt_promise(&z->npt))
 		return -CL_ENOMEM;
 	for (unsigned i = 0; i < z->nr_vcpus; i++) {
 		z->vcpu[i] = page_alloc();
@@ -202,7 +206,6 @@ static int prepare(struct cpu *cpu, struct zone *z)
 		return r;
 	z->vcpu[0]->view_ncr3 = cpu->nested.vmcb12->control.ncr3;
 	z->vcpu[0]->host_asid = cpu->nested.vmcb12->control.asid;
-	shadow_drop_all();
 	z->state = CL_ZONE_LAUNCHING;
 	r = measure_image(z, d);
 	if (!r)

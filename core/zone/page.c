@@ -50,9 +50,11 @@ struct page_rec *page_rec(struct zone *z, uint64_t index)
 {
 	struct page_rec **page = &z->recs[index / RECS_PER_PAGE];
 
-	if (!*page)
-		*page = page_alloc();
-	return *page ? *page + index % RECS_PER_PAGE : NULL;
+	if (!*page) {
+		*page = page_alloc_promised();
+		z->recs_promised--;
+	}
+	return *page + index % RECS_PER_PAGE;
 }
 
 static uint64_t gpn_of(const struct zone *z, uint64_t index)
@@ -80,7 +82,7 @@ void page_seal_unmapped(struct zone *z, uint64_t index)
 {
 	struct page_rec *rec = page_rec(z, index);
 
-	ASSERT(rec && rec->state == PAGE_OPEN && smp_quiet(&z->epoch));
+	ASSERT(rec->state == PAGE_OPEN && smp_quiet(&z->epoch));
 	rec->version++;
 	page_seal(z->key, gpn_of(z, index), rec->version,
 		  phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), rec->tag);
@@ -221,8 +223,6 @@ int page_touch_private(struct zone_vcpu *v, uint64_t gpa)
 		return -CL_ENOENT;
 	struct page_rec *rec = page_rec(z, (uint64_t)index);
 
-	if (!rec)
-		return -CL_ENOMEM;
 	if (rec->state == PAGE_OPEN)
 		return 0;
 	window_make_room(z);
@@ -240,8 +240,6 @@ int page_claim_contents(struct zone_vcpu *v, uint64_t gpa, void **contents)
 		return -CL_ENOENT;
 	struct page_rec *rec = page_rec(z, (uint64_t)index);
 
-	if (!rec)
-		return -CL_ENOMEM;
 	if (rec->state != PAGE_ABSENT)
 		return -CL_EINVAL;
 	window_make_room(z);
@@ -281,8 +279,6 @@ int page_touch_shared(struct zone_vcpu *v, uint64_t gpa, uint64_t info, uint64_t
 	if (index >= 0 && !page_in_hole(gpa)) {
 		struct page_rec *rec = page_rec(z, (uint64_t)index);
 
-		if (!rec)
-			return -CL_ENOMEM;
 		if (rec->state != PAGE_SHARED) {
 			make_absent(z, (uint64_t)index, rec);
 			rec->state = PAGE_SHARED;

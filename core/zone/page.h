@@ -10,7 +10,7 @@ int64_t page_index(const struct zone *z, uint64_t gpa);
 bool page_in_hole(uint64_t gpa); /* VGA and ROMs below 1 MiB: no RAM of the zone */
 uint64_t page_gpa(const struct zone *z, uint64_t index);
 
-/* The record of a page; NULL if the Core has no memory for it. */
+/* The record of a page; its memory was promised at launch. */
 struct page_rec *page_rec(struct zone *z, uint64_t index);
 
 /*

@@ -35,6 +35,7 @@ int watch_table(struct zone *z, uint64_t gpa, const struct nested_leaf *leaf)
 	/* For another zone or place: left over there, or in two places at once. */
 	if (frame_state(pfn) == FRAME_TABLE)
 		watch_break(pfn);
+	z->took_frames = true; /* the next to come is the page behind it */
 	return frame_watch(pfn, z->slot, (uint32_t)(first_gpa(gpa, leaf->level) >> PAGE_SHIFT),
 			   leaf->level);
 }

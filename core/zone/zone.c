@@ -97,7 +97,7 @@ static void release_vcpu(struct zone_vcpu *vcpu)
 /* Give back all memory; the identity, the counters, the reason and whose VMCBs were whose stay. */
 static void release(struct zone *z)
 {
-	if (z->recs) {
+	if (z->took_frames) { /* a walk over all frames */
 		frame_unwatch_zone(z->slot);
 		frame_merge_host();
 	}
@@ -111,6 +111,8 @@ static void release(struct zone *z)
 		for (uint64_t i = 0; i < z->nr_pages; i += RECS_PER_PAGE)
 			page_free(z->recs[i / RECS_PER_PAGE]);
 	}
+	pool_unpromise(z->recs_promised);
+	z->recs_promised = 0;
 	pages_free(z->recs, z->recs_pages);
 	pages_free(z->open_list, z->open_list_pages);
 	page_free(z->desc);
@@ -124,8 +126,10 @@ static void release(struct zone *z)
 
 void zone_discard(struct zone *z)
 {
-	while (z->recs && page_release_some(z))
-		;
+	while (z->recs && page_release_some(z)) {
+		core_unlock();
+		core_lock();
+	}
 	release(z);
 	memset(z, 0, sizeof(*z));
 }
@@ -255,9 +259,10 @@ unsigned zones_live(void)
 static void scrub(struct zone *z)
 {
 	for (uint32_t i = 0; i < z->nr_open; i++) {
-		const struct page_rec *rec = page_rec(z, z->open_list[i]);
+		const struct page_rec *page = z->recs[z->open_list[i] / RECS_PER_PAGE];
+		const struct page_rec *rec = page + z->open_list[i] % RECS_PER_PAGE;
 
-		if (rec)
+		if (page)
 			secure_zero(phys_to_virt((uint64_t)rec->pfn << PAGE_SHIFT), PAGE_SIZE);
 	}
 	for (unsigned i = 0; i < z->nr_vcpus; i++) {

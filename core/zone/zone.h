@@ -127,6 +127,8 @@ struct zone {
 
 	struct page_rec **recs; /* nr_pages records, a page of them at a time */
 	size_t recs_pages;	/* pages of the array of pointers */
+	uint64_t recs_promised; /* pages of records still to be taken */
+	bool took_frames;	/* some frame was the zone's, or watched for it */
 
 	uint32_t *open_list; /* page indices of all OPEN pages, in no order */
 	size_t open_list_pages;

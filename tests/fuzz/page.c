@@ -305,8 +305,11 @@ static void step(struct input *in)
 		end(i);
 		break;
 	case 13: /* the Core is short of memory */
-		for (a = take(in, 2); nr_hogs < HOGS_MAX && pool_free_pages() > a % 64; nr_hogs++)
+		for (a = take(in, 2); nr_hogs < HOGS_MAX && pool_free_pages() > a % 64; nr_hogs++) {
 			hog[nr_hogs] = page_alloc();
+			if (!hog[nr_hogs])
+				break; /* what is left has been promised */
+		}
 		break;
 	case 14:
 		while (nr_hogs && !(op & 16))

@@ -18,6 +18,7 @@ CASES = {
     "segments": "Segments unaligned, wrapped, overlapping, out of order, outside RAM, in the hole, "
                 "over the Core's page tables: refused, counted.",
     "parameters": "Window too small, idle time out of range: refused, counted.",
+    "promised": "A size that the Core's memory cannot carry is refused, and costs nothing.",
     "caller": "PROTECT from user mode, from 32-bit code, of no memory: refused.",
     "small_windows": "A launch of more pages than the window holds, at every phase of the clock.",
     "core_memory_as_ram": "A VMM maps Core memory from /dev/mem as RAM: no zone page is made of "

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <cloister/call.h>
 #include "lib/log.h"
 #include "lib/pool.h"
 
@@ -96,6 +97,38 @@ static void test_every_page_once(void **state)
 	assert_int_equal(pool_free_pages(), pool_pages());
 }
 
+static void test_promises(void **state)
+{
+	uint64_t all = pool_pages(), most = all - all / 4;
+	void *taken = pages_alloc(all - most), *page;
+
+	assert_int_equal(pool_promise(most - (all - most) + 1), -CL_ENOMEM); /* a quarter stays */
+	pages_free(taken, all - most);
+	assert_int_equal(pool_promise(most + 1), -CL_ENOMEM);
+	assert_int_equal(pool_promise(most), 0);
+	assert_int_equal(pool_promise(1), -CL_ENOMEM);
+	assert_int_equal(pool_free_pages(), all);
+	/* The others have the quarter, and no page more. */
+	assert_null(pages_alloc(all - most + 1));
+	taken = pages_alloc(all - most);
+	assert_non_null(taken);
+	assert_null(page_alloc());
+	page = page_alloc_promised();
+	assert_non_null(page);
+	assert_null(page_alloc());
+	pool_promise_again();
+	page_free(page);
+	assert_null(page_alloc());
+	pool_unpromise(most);
+	page = page_alloc();
+	assert_non_null(page);
+	page_free(page);
+	pages_free(taken, all - most);
+	expect_assert_failure(pool_unpromise(1));
+	expect_assert_failure(page_alloc_promised());
+	assert_int_equal(pool_free_pages(), all);
+}
+
 static void test_runs(void **state)
 {
 	uint8_t *a = pages_alloc(300), *b = pages_alloc(1), *c = pages_alloc(70);
@@ -141,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_pages_come_zeroed_and_leave_zeroed),
 		cmocka_unit_test(test_every_page_once),
+		cmocka_unit_test(test_promises),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_misuse_stops_the_core),
 	};

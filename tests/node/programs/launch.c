@@ -162,6 +162,22 @@ void t_parameters(void)
 	then_launches(&vm);
 }
 
+// A guest may name any size. What the Core would need for it is promised at launch or not at all,
+// so that no zone can take what another counts on.
+void t_promised(void)
+{
+	struct vm vm;
+
+	vm_open(&vm);
+	uint64_t free = core_info().pool_free;
+	vm.desc->memory_bytes = CL_ZONE_MEMORY_MAX;
+	refused(&vm, CL_WINDOW_MIN, 0, CL_ENOMEM, "64 GiB in a node of 3");
+	expect(core_info().pool_free == free, "%lld Core pages are gone",
+	       (long long)(free - core_info().pool_free));
+	vm.desc->memory_bytes = RAM_BYTES;
+	then_launches(&vm);
+}
+
 static void call_with(struct vm *vm, uint64_t rbx, const struct kvm_sregs *sregs)
 {
 	struct kvm_regs r;

@@ -30,6 +30,7 @@ static const struct {
 	CASE(descriptor),
 	CASE(segments),
 	CASE(parameters),
+	CASE(promised),
 	CASE(caller),
 	CASE(small_windows),
 	CASE(core_memory_as_ram),

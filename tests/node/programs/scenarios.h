@@ -8,6 +8,7 @@ void t_launch(void);
 void t_descriptor(void);
 void t_segments(void);
 void t_parameters(void);
+void t_promised(void);
 void t_caller(void);
 void t_small_windows(void);
 void t_core_memory_as_ram(void);
