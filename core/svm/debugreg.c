@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cloister/call.h>
 #include "cpu/regs.h"
 #include "insn/assist.h"
 #include "svm/assist.h"
@@ -14,7 +15,12 @@ void debugreg_exit(struct debug_regs *d, struct vmcb *v, uint64_t *gpr, const st
 	bool write = code >= EXIT_DR_WRITE;
 	struct insn in;
 
-	if ((n == 5 && (v->save.cr4 & CR4_DE)) || assist_decode(space, &in) || in.opcode_map != 1 ||
+	int r = assist_decode(space, &in);
+
+	if (r ==
+	    -CL_EFAULT) /* the page has just been taken away: fetching it again tells who did */
+		return;
+	if ((n == 5 && (v->save.cr4 & CR4_DE)) || r || in.opcode_map != 1 ||
 	    in.opcode != (write ? 0x23 : 0x21) || in.reg != n) {
 		event_inject_exception(v, VEC_UD, false, 0);
 		return;

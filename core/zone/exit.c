@@ -31,12 +31,16 @@ static void skip(struct zone_vcpu *vcpu, unsigned length)
 	vcpu->vmcb->control.int_state &= ~INT_SHADOW;
 }
 
+/* By the instruction's own bytes; if the host has just taken their page, it is fetched again first.
+ */
 static bool skip_decoded(struct zone_vcpu *vcpu)
 {
 	struct space space;
 
 	vcpu_space(vcpu, &space);
-	return !assist_skip(vcpu->vmcb, &space);
+	int r = assist_skip(vcpu->vmcb, &space);
+
+	return !r || r == -CL_EFAULT;
 }
 
 static void inject(struct zone_vcpu *vcpu, unsigned vector)
@@ -274,7 +278,11 @@ static void cr3_write(struct zone_vcpu *vcpu)
 	struct insn in;
 
 	vcpu_space(vcpu, &space);
-	if (assist_decode(&space, &in) || in.opcode_map != 1 || in.opcode != 0x22) {
+	int r = assist_decode(&space, &in);
+
+	if (r == -CL_EFAULT) /* the host has just taken the page: run into that first */
+		return;
+	if (r || in.opcode_map != 1 || in.opcode != 0x22) {
 		inject(vcpu, VEC_UD);
 		return;
 	}
