@@ -5,10 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include "console.h"
 #include "exit_names.h"
 #include "message.h" // before cmocka.h, which makes fail() a macro
 #include "options.h"
@@ -388,6 +392,51 @@ static void text(void **state)
 	assert_string_equal(name, "0xa7");
 }
 
+// A log on a tmpfs, as in /run: so much written, and behind its end blocks for so much more.
+static int log_of(off_t written, off_t behind, char path[64])
+{
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	snprintf(path, 64, "/proc/self/fd/%d", fd);
+	assert_int_equal(posix_fallocate(fd, 0, written), 0);
+	assert_int_equal(pwrite(fd, "oldest", 6, 0), 6);
+	assert_int_equal(pwrite(fd, "latest", 6, written - 6), 6);
+	if (behind)
+		assert_int_equal(fallocate(fd, FALLOC_FL_KEEP_SIZE, written, behind), 0);
+	return fd;
+}
+
+static void logs_are_bounded(void **state)
+{
+	static const struct {
+		off_t written, behind, kept; // in MiB
+	} cases[] = {
+		{4, 0, 4},  // not too much
+		{5, 0, 1},  // its end is left
+		{1, 2, 3},  // not too much
+		{1, 16, 1}, // nothing that would be too old, and all the same too much
+		{5, 16, 1}, // both
+		{5, 2, 3},  // enough without taking what may be new lines
+	};
+	char path[64], first[6], last[6];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		off_t written = cases[i].written << 20;
+		int fd = log_of(written, cases[i].behind << 20, path);
+		log_trim(path);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_size, written);
+		assert_int_equal(st.st_blocks * 512, cases[i].kept << 20);
+		assert_int_equal(pread(fd, first, 6, 0), 6);
+		assert_memory_equal(first, written > 4 << 20 ? "\0\0\0\0\0\0" : "oldest", 6);
+		assert_int_equal(pread(fd, last, 6, written - 6), 6);
+		assert_memory_equal(last, "latest", 6);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +451,7 @@ int main(void)
 		cmocka_unit_test(state_takes_over_only_the_dead),
 		cmocka_unit_test(broken_state),
 		cmocka_unit_test(text),
+		cmocka_unit_test(logs_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

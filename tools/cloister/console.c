@@ -4,6 +4,7 @@
 #include "console.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -63,16 +64,26 @@ void follow_close(struct follow *f)
 		close(f->notify);
 }
 
+// What it takes in memory counts: fallocate(2) puts blocks behind a file's end as well.
+static bool log_too_long(int fd, struct stat *st)
+{
+	return !fstat(fd, st) && st->st_blocks * 512 > LOG_MAX;
+}
+
 void log_trim(const char *path)
 {
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	struct stat st;
 	cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	if (fd < 0 || fstat(fd, &st) || st.st_blocks * 512 <= LOG_MAX || st.st_size <= LOG_KEEP)
+	if (fd < 0 || !log_too_long(fd, &st))
 		return;
 	off_t end = (st.st_size - LOG_KEEP) & ~(off_t)4095;
 	// Nothing to be done where the file system cannot; a tmpfs can.
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end))
+	if (end > 0 && fallocate(fd, punch, 0, end))
+		return;
+	// Only if that was not enough: a line that is written meanwhile lies behind the end, too.
+	if (log_too_long(fd, &st) && fallocate(fd, punch, st.st_size, INT64_MAX - st.st_size))
 		return;
 }
 
