@@ -48,7 +48,8 @@ chmod 711 "$tmp"
 sleep 600 &
 victim=$! # lib.bash ends it
 
-# try NAME OPTION…: what it got goes to the file NAME. It has a descriptor more than it should.
+# try NAME OPTION…: what it got goes to the file NAME, what its user is told to NAME.said. It has a
+# descriptor more than it should.
 try() {
 	local name=$1 published other code=15
 	shift
@@ -64,6 +65,7 @@ try() {
 	done
 	[ $code -eq 0 ] || sed 's/^/# /' "$tmp/out"
 	cp "$tmp/run/$name/qemu.log" "$tmp/$name" 2>/dev/null
+	mv "$tmp/out" "$tmp/$name.said"
 	"$cloister" stop "$name" >"$tmp/out" 2>&1
 }
 
@@ -85,6 +87,9 @@ while read -r _ name got _; do
 	fi
 	check "$name is refused" grep -q "^breakout: $name no," "$tmp/jail"
 done <"$tmp/control"
+# QEMU chooses the words of this, and a terminal may show them.
+check "a path that was refused is shown without control characters" \
+	grep -qF 'QEMU may not listen on /tmp/?]0;breakout?;' "$tmp/jail.said"
 
 # The host's network is a choice, and shown.
 try host --network host

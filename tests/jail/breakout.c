@@ -343,6 +343,19 @@ static int net_listen(void)
 	return fd < 0 ? fd : close(fd);
 }
 
+// A path that would give another title to the terminal on which the refusal is read.
+static int net_listen_path(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/\033]0;breakout\a"};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int rc = fd < 0 ? -errno : result(bind(fd, (struct sockaddr *)&at, sizeof(at)));
+
+	if (!rc)
+		unlink(at.sun_path);
+	close(fd);
+	return rc;
+}
+
 // What is published is there: this one is to succeed everywhere.
 static int published_fd = -1;
 static int net_published(void)
@@ -565,6 +578,7 @@ static const struct {
 	{"net-packet", net_packet, NULL},
 	{"net-netlink", net_netlink, NULL},
 	{"net-listen", net_listen, &other},
+	{"net-listen-path", net_listen_path, NULL},
 	{"net-published", net_published, &published},
 	{"net-published-connect", net_published_connect, &published},
 	{"net-published-fast-open", net_published_fast_open, &published},

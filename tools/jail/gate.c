@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <linux/seccomp.h>
 #include "../cloister/cleanup.h"
+#include "../cloister/message.h"
 
 union any_address {
 	struct sockaddr any;
@@ -77,7 +78,7 @@ static void name_address(char text[GATE_TEXT], const union any_address *address)
 		inet_ntop(AF_INET, &address->in.sin_addr, ip, sizeof(ip));
 		snprintf(text, GATE_TEXT, "%s port %u", ip, ntohs(address->in.sin_port));
 	} else if (address->any.sa_family == AF_UNIX && address->un.sun_path[0]) {
-		snprintf(text, GATE_TEXT, "%.90s", address->un.sun_path);
+		printable(text, GATE_TEXT, address->un.sun_path);
 	} else {
 		snprintf(text, GATE_TEXT, "an address of family %u", address->any.sa_family);
 	}
