@@ -513,6 +513,9 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 	if (s->run->opt.foreground && s->console.fd >= 0)
 		follow_copy(&s->console);
 	follow_close(&s->console);
+	// They stay until `cloister stop`, with whatever QEMU wrote last.
+	log_trim(s->console_path);
+	log_trim(s->qemu_log);
 	return by_core;
 }
 
