@@ -17,8 +17,8 @@ void debugreg_exit(struct debug_regs *d, struct vmcb *v, uint64_t *gpr, const st
 
 	int r = assist_decode(space, &in);
 
-	if (r ==
-	    -CL_EFAULT) /* the page has just been taken away: fetching it again tells who did */
+	/* The page has just been taken away: it is fetched again, and that fault tells who did. */
+	if (r == -CL_EFAULT)
 		return;
 	if ((n == 5 && (v->save.cr4 & CR4_DE)) || r || in.opcode_map != 1 ||
 	    in.opcode != (write ? 0x23 : 0x21) || in.reg != n) {
