@@ -33,10 +33,10 @@ $(BUILD)/node-tests/payload.elf: $(VMM_dir)/boot/payload.S mk/node-tests.mk
 node-programs: $(VMM_out)/tiny.bin $(BUILD)/node-tests/payload.elf
 
 # What the host's root does with ports, device registers and MSRs.
-$(VMM_out)/cl-door: $(VMM_dir)/door/door.c mk/node-tests.mk
+$(VMM_out)/cl-door: $(wildcard $(VMM_dir)/door/*.[ch]) mk/node-tests.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED) -static -o $@ $<
+	$(Q)$(CC) $(HOSTED) -static -o $@ $(filter %.c,$^)
 # A second boot: searches RAM for what the first one left.
 $(BUILD)/node-tests/second.elf: $(VMM_dir)/boot/second.c $(VMM_dir)/guest.h mk/node-tests.mk
 	$(call say,CC,$@)

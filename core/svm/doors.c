@@ -10,7 +10,6 @@
 #include "svm/ioapic.h"
 
 #define PORT_KBC_COMMAND 0x64
-#define PORT_VAPIC	 0x7e
 #define PORT_A		 0x92
 #define PORT_RESET	 0xcf9
 #define PORTS		 0x10000u
@@ -26,10 +25,9 @@
 #define SLEEP_ENABLE  0x20
 #define SLEEP_TYPE(v) (((v) >> 2) & 7)
 
-/* Option ROMs: 55 AA, size in blocks. */
+/* Option ROMs. */
 #define ROMS	   0xc0000ull
 #define ROMS_END   0x100000ull
-#define ROM_BLOCK  512u
 
 #define Q35_ID	   0x29c08086u
 #define Q35_BRIDGE 0x00 /* device and function on bus 0 */
@@ -72,6 +70,7 @@ static const struct {
 	{ICH9_LPC, 0xf0, 0xf3},	  /* root complex block */
 };
 static bool q35;
+static uint64_t vapic_page; /* or 0 */
 
 struct reg {
 	uint64_t at; /* 0: there is none */
@@ -140,22 +139,16 @@ static void q35_init(const uint8_t *mcfg)
 /*
  * QEMU's kvmvapic, for 32-bit Windows, changes any memory that the state in its option ROM names:
  * at a write to port 0x7E and, once that ROM has run, at a read of the APIC's task priority. It
- * gives up for good when it finds its ROM without a size.
+ * does nothing where the state has no signature; and the host does not write there.
  */
 static void vapic_off(void)
 {
-	for (uint64_t pa = ROMS; pa < ROMS_END; pa += ROM_BLOCK) {
-		uint8_t *rom = phys_to_virt(pa);
-		uint64_t size = rom[2] * ROM_BLOCK, at = 0;
-
-		if (rom[0] != 0x55 || rom[1] != 0xaa || pa + size > ROMS_END)
+	for (uint64_t pa = ROMS; pa < ROMS_END - 8; pa++) {
+		if (memcmp(phys_to_virt(pa), "kvm aPiC", 8))
 			continue;
-		while (at + 8 <= size && memcmp(rom + at, "kvm aPiC", 8))
-			at++;
-		if (at + 8 > size)
-			continue;
-		rom[2] = 0;
-		outw(PORT_VAPIC, 0);
+		memset(phys_to_virt(pa), 0, 8);
+		vapic_page = ALIGN_DOWN(pa, PAGE_SIZE);
+		door_page_add(pa, DOOR_BYTES, 0);
 	}
 }
 
@@ -233,7 +226,9 @@ static enum verdict check(bool mmio, uint64_t at, uint8_t v)
 		if (sleep_reg[i].at == at && sleep_reg[i].mmio == mmio && (v & SLEEP_ENABLE))
 			return off_known && SLEEP_TYPE(v) == off_type[i] ? OFF : REFUSE;
 	}
-	return mmio ? PASS : check_port(at, v);
+	if (mmio)
+		return vapic_page && ALIGN_DOWN(at, PAGE_SIZE) == vapic_page ? REFUSE : PASS;
+	return check_port(at, v);
 }
 
 static void put(const struct reg *r, uint8_t v)

@@ -4,6 +4,7 @@
 //   out8|out16|out32 PORT VALUE
 //   outs8|outs16|outs32 PORT VALUE COUNT   one REP OUTS of so many equal values
 //   read32 ADDRESS, write8|write16|write32|write64 ADDRESS VALUE   through /dev/mem
+//   vapic_port|vapic_tpr STATE   prints STATE, and what QEMU's kvmvapic added to a word of memory
 //   rdmsr MSR, wrmsr MSR VALUE   prints "refused" where the CPU takes a #GP
 // Numbers are hexadecimal. Ends with 1 if an action cannot even be tried.
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <sys/io.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "vapic.h"
 
 #define PAGE 4096ul
 
@@ -124,7 +126,11 @@ int main(int argc, char **argv)
 			printf("%" PRIx64 "\n", memory(number[0], false, 32, 0));
 		else if (!strncmp(action, "write", 5))
 			memory(number[0], true, size, number[1]);
-		else if (!strcmp(action, "rdmsr") || !strcmp(action, "wrmsr"))
+		else if (!strncmp(action, "vapic_", 6)) {
+			uint32_t added = vapic(!strcmp(action, "vapic_port"), &number[0]);
+
+			printf("%" PRIx64 " %x\n", number[0], added);
+		} else if (!strcmp(action, "rdmsr") || !strcmp(action, "wrmsr"))
 			msr((uint32_t)number[0], *action == 'w', number[1]);
 		else {
 			errno = EINVAL;
