@@ -52,7 +52,7 @@ static volatile uint32_t *target(uint64_t *pa)
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
 
 	for (unsigned i = 0; i < TARGETS; i++) {
-		uint64_t entry;
+		uint64_t entry = 0;
 
 		memset(pages + i * PAGE, 1, PAGE);
 		if (mlock(pages + i * PAGE, PAGE) ||
