@@ -185,7 +185,7 @@ static bool enter(struct cpu *cpu, struct zone *z, unsigned id)
 		z->vmcb12_pa[id] = NO_VMCB12; /* an ordinary guest from here on */
 		return false;
 	}
-	if (z->state != CL_ZONE_LIVE) {
+	if (!vcpu || z->state != CL_ZONE_LIVE) {
 		show_shutdown(cpu);
 		return true;
 	}

@@ -63,7 +63,7 @@ def test_zone_of_four(node):
     pid = state["qemu"]["pid"]
     for round_ in range(8):
         node.check(f"i={round_}; for t in /proc/{pid}/task/*; do "
-                   "taskset -pc $((i++ % 4)) ${t##*/} > /dev/null; done")
+                   "taskset -pc $((i++ % 4)) ${t##*/} > /dev/null || [ ! -d $t ] || exit 1; done")
         for i in range(20):
             redis.command("SET", f"k{round_}.{i}", f"{round_ * i}" * 50)
     for round_ in range(8):
