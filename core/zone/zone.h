@@ -128,7 +128,6 @@ struct zone {
 	struct page_rec **recs; /* nr_pages records, a page of them at a time */
 	size_t recs_pages;	/* pages of the array of pointers */
 	uint64_t recs_promised; /* pages of records still to be taken */
-	bool took_frames;	/* some frame was the zone's, or watched for it */
 
 	uint32_t *open_list; /* page indices of all OPEN pages, in no order */
 	size_t open_list_pages;
@@ -137,6 +136,7 @@ struct zone {
 	uint32_t scan_left;	/* pages that the idle scan under way has not seen */
 	uint64_t next_scan;	/* TSC of the next idle scan */
 
+	bool took_frames; /* some frame was the zone's, or watched for it */
 	unsigned nr_vcpus;
 	struct zone_vcpu *vcpu[CL_ZONE_VCPUS_MAX]; /* a page each, until the end */
 	uint64_t vmcb12_pa[CL_ZONE_VCPUS_MAX];	   /* the host's VMCB that stands for each */
