@@ -232,7 +232,6 @@ static void forbidden(void)
 	result("refused.window", refusals() - before);
 }
 
-/* conform.c and fuzz.c end their guests by vectors; nothing here does. */
 void body(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
