@@ -16,6 +16,7 @@
 #include "svm/apic.h"
 #include "svm/cpu.h"
 #include "svm/doors.h"
+#include "svm/emulator.h"
 #include "svm/fpu.h"
 #include "svm/frame.h"
 #include "svm/host.h"
@@ -142,11 +143,13 @@ static void keys_init(void)
 void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if,
 	       const struct epoch *table)
 {
-	emulator_enter(vmcb, &cpu->stand_in);
+	bool emulated = emulator_enter(vmcb);
+
 	smp_leave(cpu, table);
 	svm_enter(virt_to_phys(vmcb), gpr, virt_to_phys(cpu->core_state), host_if);
 	smp_back(cpu);
-	emulator_exit(vmcb, &cpu->stand_in);
+	if (emulated)
+		emulator_exit();
 	uint64_t code = (uint32_t)vmcb->control.exit_code;
 	uint64_t slot = code == EXIT_NPF ? 0xa0 : code < CL_EXIT_CODES ? code : 0xa1;
 

@@ -13,7 +13,6 @@
 #include "cpu/desc.h"
 #include "cpu/regs.h"
 #include "svm/debugreg.h"
-#include "svm/emulator.h"
 #include "svm/epoch.h"
 #include "svm/shadow.h"
 #include "svm/vmcb.h"
@@ -93,7 +92,6 @@ struct cpu {
 	struct page_key *page_key; /* a zone's, between zone_key_begin and zone_key_end only */
 	struct debug_regs debug;   /* of the host and of ordinary guests, as they see them */
 
-	struct stand_in stand_in; /* emulator.c */
 	struct cl_counters counters;
 	struct cpu_desc desc;
 };

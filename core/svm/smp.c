@@ -88,14 +88,24 @@ void smp_shoot(const struct epoch *table)
 }
 
 /* One NMI under way is enough: NMIs are not counted by the CPU, only here. */
-void smp_kick(struct cpu *cpu)
+static void send_kick(struct cpu *cpu)
 {
-	__atomic_store_n(&cpu->wake, true, __ATOMIC_SEQ_CST);
-	if (cpu == this_cpu() ||
-	    cpu->kicks_sent != __atomic_load_n(&cpu->kicks_taken, __ATOMIC_SEQ_CST))
+	if (cpu->kicks_sent != __atomic_load_n(&cpu->kicks_taken, __ATOMIC_SEQ_CST))
 		return;
 	cpu->kicks_sent++;
 	apic_send_nmi(cpu->apic_id);
+}
+
+void smp_kick(struct cpu *cpu)
+{
+	__atomic_store_n(&cpu->wake, true, __ATOMIC_SEQ_CST);
+	if (cpu != this_cpu())
+		send_kick(cpu);
+}
+
+void smp_kick_self(void)
+{
+	send_kick(this_cpu());
 }
 
 void smp_park(struct cpu *cpu)

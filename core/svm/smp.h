@@ -42,6 +42,8 @@ bool smp_quiet(const struct epoch *table);
 
 /* Make a CPU look at its requests: out of its guest, or out of its parking place. */
 void smp_kick(struct cpu *cpu);
+/* Make this CPU leave the guest that it enters next, at once. */
+void smp_kick_self(void);
 
 /* Wait, without the lock, until someone kicks. */
 void smp_park(struct cpu *cpu);
