@@ -4,9 +4,16 @@
 #ifndef CORE_SVM_ASSIST_H
 #define CORE_SVM_ASSIST_H
 
+#include "cpu/regs.h"
 #include "insn/insn.h"
 #include "svm/vmcb.h"
 #include "svm/walk.h"
+
+/* A general register of a guest; gpr has all but RAX and RSP, which are in the VMCB. */
+static inline uint64_t *assist_gpr(struct vmcb *v, uint64_t *gpr, unsigned n)
+{
+	return n == RAX ? &v->save.rax : n == RSP ? &v->save.rsp : &gpr[n];
+}
 
 /* The instruction at CS:RIP. 0 or -CL_EFAULT, -CL_EINVAL. */
 int assist_decode(const struct space *space, struct insn *in);

@@ -143,13 +143,13 @@ static void keys_init(void)
 void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if,
 	       const struct epoch *table)
 {
-	bool emulated = emulator_enter(vmcb);
+	struct emulated e = emulator_enter(vmcb, cpu->let_cr0);
 
+	cpu->let_cr0 = false;
 	smp_leave(cpu, table);
 	svm_enter(virt_to_phys(vmcb), gpr, virt_to_phys(cpu->core_state), host_if);
 	smp_back(cpu);
-	if (emulated)
-		emulator_exit();
+	emulator_exit(vmcb, &e);
 	uint64_t code = (uint32_t)vmcb->control.exit_code;
 	uint64_t slot = code == EXIT_NPF ? 0xa0 : code < CL_EXIT_CODES ? code : 0xa1;
 

@@ -92,6 +92,7 @@ struct cpu {
 	struct page_key *page_key; /* a zone's, between zone_key_begin and zone_key_end only */
 	struct debug_regs debug;   /* of the host and of ordinary guests, as they see them */
 
+	bool let_cr0; /* at the next entry: emulator.h */
 	struct cl_counters counters;
 	struct cpu_desc desc;
 };

@@ -25,7 +25,7 @@ void debugreg_exit(struct debug_regs *d, struct vmcb *v, uint64_t *gpr, const st
 		event_inject_exception(v, VEC_UD, false, 0);
 		return;
 	}
-	uint64_t *reg = in.rm == RAX ? &v->save.rax : in.rm == RSP ? &v->save.rsp : &gpr[in.rm];
+	uint64_t *reg = assist_gpr(v, gpr, in.rm);
 	uint64_t *dr = n < 4 ? &d->dr[n] : &d->dr7;
 	uint64_t mask = in.mode == INSN_64 ? ~0ull : 0xffffffff;
 

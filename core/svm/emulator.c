@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cloister/call.h>
 #include "cpu/msr.h"
+#include "cpu/regs.h"
+#include "insn/assist.h"
+#include "lib/string.h"
 #include "svm/apic.h"
+#include "svm/assist.h"
 #include "svm/emulator.h"
+#include "svm/event.h"
 #include "svm/smp.h"
 
 #define HYPERVISOR_NAME 0x40000000u /* CPUID: who emulates the machine, if anyone */
 #define NAME_TCG	0x54474354u /* TCGT… */
+#define CR4_EVERY_CPU	0x7ffull    /* up to OSXMMEXCPT: what every x86-64 CPU has */
 
 static bool is_tcg(void)
 {
@@ -16,18 +23,72 @@ static bool is_tcg(void)
 	return tcg == YES;
 }
 
-bool emulator_enter(const struct vmcb *v)
+static void keep_from_lme_alone(struct vmcb *v, struct emulated *e, bool let_cr0)
 {
-	uint64_t event = v->control.event_inj;
+	struct vmcb_save *s = &v->save;
 
-	if (!is_tcg())
-		return false;
-	if ((event & EVENT_VALID) && EVENT_TYPE(event) == EVENT_TYPE_INTR)
-		smp_kick_self();
-	return v->control.int_ctl & V_IRQ;
+	if (!(s->efer & EFER_LME))
+		return;
+	if ((s->cr0 & CR0_PG) && !let_cr0) {
+		vmcb_intercept(v, ICPT_CR0_SEL);
+		return;
+	}
+	vmcb_intercept(v, ICPT_CR_WRITE + 4);
+	if ((s->cr0 & CR0_PG) || (s->cr4 & CR4_PAE))
+		return;
+	vmcb_intercept(v, ICPT_CR_READ + 4);
+	s->cr4 |= CR4_PAE;
+	e->pae = true;
 }
 
-void emulator_exit(void)
+struct emulated emulator_enter(struct vmcb *v, bool let_cr0)
 {
-	apic_look_again();
+	struct vmcb_control *c = &v->control;
+	struct emulated e = {.tcg = is_tcg()};
+
+	if (!e.tcg)
+		return e;
+	if ((c->event_inj & EVENT_VALID) && EVENT_TYPE(c->event_inj) == EVENT_TYPE_INTR)
+		smp_kick_self();
+	e.look_again = c->int_ctl & V_IRQ;
+	memcpy(e.intercept, c->intercept, sizeof(e.intercept));
+	keep_from_lme_alone(v, &e, let_cr0);
+	return e;
+}
+
+void emulator_exit(struct vmcb *v, const struct emulated *e)
+{
+	if (!e->tcg)
+		return;
+	if (e->look_again)
+		apic_look_again();
+	memcpy(v->control.intercept, e->intercept, sizeof(e->intercept));
+	if (e->pae && !(v->save.cr0 & CR0_PG))
+		v->save.cr4 &= ~CR4_PAE;
+}
+
+void emulator_cr4(struct vmcb *v, uint64_t *gpr, const struct space *space)
+{
+	bool write = (uint32_t)v->control.exit_code >= EXIT_CR_WRITE;
+	struct insn in;
+	int r = assist_decode(space, &in);
+
+	if (r == -CL_EFAULT) /* the page has just been taken away */
+		return;
+	if (r || in.opcode_map != 1 || in.opcode != (write ? 0x22 : 0x20) || in.reg != 4) {
+		event_inject_exception(v, VEC_UD, false, 0);
+		return;
+	}
+	uint64_t *reg = assist_gpr(v, gpr, in.rm);
+
+	if (write && ((*reg ^ v->save.cr4) & 0xffffffff & ~CR4_EVERY_CPU)) {
+		event_inject_exception(v, VEC_GP, true, 0);
+		return;
+	}
+	if (write)
+		v->save.cr4 = (uint32_t)*reg;
+	else
+		*reg = v->save.cr4;
+	v->save.rip = insn_next_rip(&in, v->save.rip);
+	v->control.int_state &= ~INT_SHADOW;
 }

@@ -8,6 +8,7 @@
 #include "svm/assist.h"
 #include "svm/bitmap.h"
 #include "svm/doors.h"
+#include "svm/emulator.h"
 #include "svm/event.h"
 #include "svm/frame.h"
 #include "svm/host.h"
@@ -338,6 +339,14 @@ static void host_exit(struct cpu *cpu)
 	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
 		space_host(&space, &v->save);
 		debugreg_exit(&cpu->debug, v, cpu->gpr, &space);
+		break;
+	case EXIT_CR0_SEL:
+		cpu->let_cr0 = true;
+		break;
+	case EXIT_CR_READ + 4:
+	case EXIT_CR_WRITE + 4:
+		space_host(&space, &v->save);
+		emulator_cr4(v, cpu->gpr, &space);
 		break;
 	case EXIT_INVD:
 		/* Discarding caches would undo writes of the Core: write them back instead. */

@@ -6,6 +6,7 @@
 #include "svm/assist.h"
 #include "svm/bitmap.h"
 #include "svm/doors.h"
+#include "svm/emulator.h"
 #include "svm/event.h"
 #include "svm/frame.h"
 #include "svm/host.h"
@@ -332,6 +333,24 @@ static void guest_debugreg(struct cpu *cpu, uint32_t code)
 		debugreg_exit(&cpu->debug, g, cpu->gpr, &space);
 }
 
+/* Intercepts of emulator_enter(), and perhaps the host's. */
+static void guest_control_register(struct cpu *cpu, uint32_t code)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+	struct space space;
+
+	if (vmcb_intercepts(cpu->nested.vmcb12, code == EXIT_CR0_SEL ? ICPT_CR0_SEL : code)) {
+		reflect(cpu);
+		return;
+	}
+	if (code == EXIT_CR0_SEL) {
+		cpu->let_cr0 = true;
+		return;
+	}
+	space_guest(&space, &g->save, &cpu->nested.vmcb12->control.ncr3);
+	emulator_cr4(g, cpu->gpr, &space);
+}
+
 static void guest_vmmcall(struct cpu *cpu)
 {
 	struct vmcb *g = cpu->guest_vmcb;
@@ -443,6 +462,11 @@ void nested_run(struct cpu *cpu)
 		break;
 	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
 		guest_debugreg(cpu, code);
+		break;
+	case EXIT_CR_READ + 4:
+	case EXIT_CR_WRITE + 4:
+	case EXIT_CR0_SEL:
+		guest_control_register(cpu, code);
 		break;
 	case EXIT_VMMCALL:
 		guest_vmmcall(cpu);

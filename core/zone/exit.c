@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "svm/assist.h"
+#include "svm/emulator.h"
 #include "svm/event.h"
 #include "zone/call.h"
 #include "zone/irq.h"
@@ -294,6 +295,14 @@ static void cr3_write(struct zone_vcpu *vcpu)
 	skip(vcpu, in.length);
 }
 
+static void cr4_access(struct zone_vcpu *vcpu)
+{
+	struct space space;
+
+	vcpu_space(vcpu, &space);
+	emulator_cr4(vcpu->vmcb, vcpu->gpr, &space);
+}
+
 static void debug_registers(struct zone_vcpu *vcpu)
 {
 	struct space space;
@@ -369,6 +378,13 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 		break;
 	case EXIT_CR_WRITE + 3:
 		cr3_write(vcpu);
+		break;
+	case EXIT_CR0_SEL:
+		cpu->let_cr0 = true;
+		break;
+	case EXIT_CR_READ + 4:
+	case EXIT_CR_WRITE + 4:
+		cr4_access(vcpu);
 		break;
 	case EXIT_DR_READ ... EXIT_DR_WRITE + 15:
 		debug_registers(vcpu);

@@ -303,4 +303,5 @@ void body(void)
 	nested_tables();
 	translations();
 	others();
+	lme_without_pae();
 }

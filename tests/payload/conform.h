@@ -25,6 +25,7 @@ void injection(void); /* conform_events.c */
 void interrupts(void);
 void nested_tables(void); /* conform_memory.c */
 void translations(void);
-void others(void); /* conform_other.c */
+void others(void);	    /* conform_other.c */
+void lme_without_pae(void); /* conform_lme.c */
 
 #endif
