@@ -74,6 +74,7 @@ class Suite:
         self.guests, self.clients, self.canaries = {}, {}, {}
         # No jail: here QEMU is the attacker's, or the host's root, and may do all that root may.
         self.zone_options = "--window 64M --no-jail"
+        self.extra = ()  # arguments for QEMU
 
     # -- nodes ---------------------------------------------------------------------------------
 
@@ -83,7 +84,8 @@ class Suite:
         forward = [(self.ports["zone"], 6379), (self.ports["zone-report"], 7443),
                    (self.ports["plain"], 6380)] if on_core else []
         self.node = Node(name=self.name if on_core else f"{self.name}-machine", plain=not on_core,
-                         forward=forward, append="iomem=relaxed" if on_core else CONTROL_APPEND)
+                         forward=forward, append="iomem=relaxed" if on_core else CONTROL_APPEND,
+                         extra=self.extra)
         self.node.start()
         self.node.check("modprobe msr")
         if on_core:
