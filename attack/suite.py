@@ -28,8 +28,6 @@ CONTROL_APPEND = "iomem=relaxed maxcpus=1 memmap=64M$0x10000000"
 NOT_HERE = [
     ("Warm reset, S3 and power-off with open pages in RAM", "they end the node; tested apart"),
     ("DMA of a device into zone and Core memory", "needs an IOMMU; tested apart"),
-    ("A second CPU that flips the VMCB during VMRUN", "needs a host kernel of the attacker's own; "
-     "not tested yet"),
     ("INVD after a write of the Core's, BARs moved over memory", "the emulated machine has no caches, "
      "and RAM goes before devices in it: nothing could be gained there even without the Core"),
     ("A swapped attestation key, two holders of one volume", "there is no TPM and there are no "

@@ -41,3 +41,6 @@ $(BUILD)/attack/hostkernel.elf: attack/payload/hostkernel.S mk/security.mk
 		--section-start .multiboot=0x1ff000 -o $@ $@.o
 	$(Q)rm $@.o
 node-programs: $(BUILD)/attack/hostkernel.elf
+
+# Two CPUs of it, one of which flips what the other has the Core run.
+$(eval $(call payload_rule,vmcb-race,$(wildcard attack/payload/race*.[ch])))

@@ -70,7 +70,8 @@ class Machine:
 
     def __init__(self, name="node", plain=False, boot="direct", memory="3G", smp=2, cpu="max,-la57",
                  forward=(), append="", core_args="", verbose=False, gdb=None, trace=None,
-                 run_dir=None, extra=(), core=None, iommu=False, newer_qemu=False):
+                 run_dir=None, extra=(), core=None, iommu=False, newer_qemu=False,
+                 threads="single"):
         self.plain, self.boot = plain, boot
         self.memory, self.smp, self.cpu = memory, smp, cpu
         self.forward = [(int(h), int(g)) for h, g in forward]
@@ -79,6 +80,7 @@ class Machine:
         self.core_args = core_args
         self.gdb, self.trace, self.extra = gdb, trace, list(extra)
         self.iommu, self.newer_qemu = iommu, newer_qemu
+        self.threads = threads  # "multi": true parallelism, for what patches no code of its own
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
         self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
         self.process = None
@@ -180,7 +182,7 @@ class Machine:
 
         arguments = [
             *self._qemu(), "-name", "cloister-node",
-            "-accel", "tcg,thread=single", "-machine", "q35", "-cpu", self.cpu,
+            "-accel", f"tcg,thread={self.threads}", "-machine", "q35", "-cpu", self.cpu,
             "-smp", str(self.smp), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-chardev", chardev("console") + ",logfile=console.log", "-serial", "chardev:console",

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * CPU 1: does nothing but write two values in turn. CPU 0 counts a VMRUN as tried only if CPU 1 has
+ * written in the meantime: on a busy machine it may have had no turn.
+ */
+#include "race.h"
+
+#define ICR	 0x300u
+#define ICR_HIGH 0x310u
+#define MODE(m)	 ((m) << 8 | 0x4000u)
+#define INIT	 5u
+#define STARTUP	 6u
+#define CPU_1	 1u
+#define AP_PAGE	 0x10000u
+#define PATIENCE                                                                                   \
+	120000000000ull /* ticks of the TSC: a minute, for machines with other work                \
+			 */
+#define LEAST_FLIP 4u	/* in one VMRUN: that it came in its middle, too */
+
+/* A page of its own: CPU 1 writes it all the time. */
+static struct {
+	uint64_t *volatile word; /* NULL: rest */
+	uint64_t *volatile now;	 /* what CPU 1 has taken up of it; NULL: it writes nothing */
+	volatile uint64_t a, b, flips;
+	volatile bool up;
+} job __attribute__((aligned(4096)));
+uint8_t flip_stack[4096] __attribute__((aligned(4096)));
+void flip(void) __attribute__((noreturn));
+
+/* From real mode to where CPU 0 is, and no IDT: an exception would end the machine. */
+FRAGMENT_BEGIN(ap_code)
+".code16; cli; mov $0x20, %eax; mov %eax, %cr4; mov %cs:(ap_cr3 - ap_code), %eax; "
+	"mov %eax, %cr3; mov $0xc0000080, %ecx; mov $0x900, %eax; xor %edx, %edx; wrmsr; "
+	"lgdtl %cs:(ap_gdtr - ap_code); mov $0x80010033, %eax; mov %eax, %cr0; "
+	"ljmpl $8, $(0x10000 + ap_long - ap_code); "
+	".code64; ap_long: mov $0x10, %eax; mov %eax, %ds; mov %eax, %es; mov %eax, %ss; "
+	"mov $flip_stack + 4096, %esp; mov $flip, %rax; call *%rax; "
+	".balign 8; ap_cr3: .long boot_pml4; ap_gdtr: .word 47; .long gdt" FRAGMENT_END(ap_code);
+
+void flip(void)
+{
+	job.up = true;
+	for (;;) {
+		uint64_t *word = job.word;
+
+		job.now = word;
+		if (!word) {
+			__asm__ volatile("pause");
+			continue;
+		}
+		uint64_t value = job.a, other = value ^ job.b;
+
+		while (job.word) {
+			value ^= other;
+			__atomic_store_n(word, value, __ATOMIC_RELAXED);
+			job.flips++;
+		}
+	}
+}
+
+static bool cpu_1_is_up(void)
+{
+	uint64_t end = rdtsc() + PATIENCE;
+
+	while (!job.up) {
+		if (rdtsc() > end)
+			return false;
+		__asm__ volatile("pause");
+	}
+	return true;
+}
+
+static void hand_over(uint64_t *word)
+{
+	uint64_t end = rdtsc() + PATIENCE;
+
+	job.word = word;
+	while (job.now != word) {
+		if (rdtsc() > end) {
+			say("payload: FAIL CPU 1 does not answer\n");
+			halt();
+		}
+		__asm__ volatile("pause");
+	}
+}
+
+bool flip_start_cpu(void)
+{
+	memcpy((void *)AP_PAGE, ap_code, (size_t)(ap_code_end - ap_code));
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, MODE(INIT));
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, MODE(STARTUP) | AP_PAGE >> 12);
+	return cpu_1_is_up();
+}
+
+void race_begin(struct race *r)
+{
+	job.a = r->a;
+	job.b = r->b;
+	hand_over((uint64_t *)((uint8_t *)&vmcb + r->at));
+	r->end = rdtsc() + PATIENCE;
+	r->flips = job.flips;
+}
+
+bool race_goes_on(struct race *r)
+{
+	bool seen = !above_core || r->after[0] == r->after[1] || (r->seen[0] && r->seen[1]);
+
+	if (r->tries >= argument("rounds", 100) && seen)
+		return false;
+	/* Others have this machine's CPUs, too: on when CPU 1 has its turn. */
+	r->flips = job.flips;
+	while (job.flips == r->flips) {
+		if (rdtsc() > r->end)
+			return false;
+		__asm__ volatile("pause");
+	}
+	r->flips = job.flips;
+	return rdtsc() < r->end;
+}
+
+void race_count(struct race *r, uint64_t came_to)
+{
+	r->tries += job.flips - r->flips >= LEAST_FLIP;
+	for (unsigned i = 0; i < 2; i++) {
+		if (came_to == r->after[i]) {
+			r->seen[i]++;
+			return;
+		}
+	}
+	if (came_to != r->always && !r->gained++)
+		r->odd = came_to;
+}
+
+void race_end(struct race *r)
+{
+	hand_over(NULL);
+	say("%s: tries=%lu first=%lu second=%lu differ=%u gained=%lu odd=0x%lx\n", r->name,
+	    r->tries, r->seen[0], r->seen[1], r->after[0] != r->after[1], r->gained, r->odd);
+}
