@@ -5,17 +5,15 @@
  */
 #include "race.h"
 
-#define ICR	 0x300u
-#define ICR_HIGH 0x310u
-#define MODE(m)	 ((m) << 8 | 0x4000u)
-#define INIT	 5u
-#define STARTUP	 6u
-#define CPU_1	 1u
-#define AP_PAGE	 0x10000u
-#define PATIENCE                                                                                   \
-	120000000000ull /* ticks of the TSC: a minute, for machines with other work                \
-			 */
-#define LEAST_FLIP 4u	/* in one VMRUN: that it came in its middle, too */
+#define ICR	   0x300u
+#define ICR_HIGH   0x310u
+#define MODE(m)	   ((m) << 8 | 0x4000u)
+#define INIT	   5u
+#define STARTUP	   6u
+#define CPU_1	   1u
+#define AP_PAGE	   0x10000u
+#define PATIENCE   120000000000ull /* ticks of the TSC: a minute; other work may be beside us */
+#define LEAST_FLIP 4u		   /* in one VMRUN: that it came in its middle, too */
 
 /* A page of its own: CPU 1 writes it all the time. */
 static struct {
