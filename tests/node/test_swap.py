@@ -64,7 +64,7 @@ def pages(node):
     return zones.inspect(node, "redis")["core"]
 
 
-@case(timeout=400)
+@case(timeout=600)
 def test_control(node):
     "Memory of an ordinary program that is swapped out is on the swap device, in the clear."
     data = os.urandom(CANARY_BYTES)
@@ -77,7 +77,7 @@ def test_control(node):
     node.check("rm /dev/shm/control")
 
 
-@case(timeout=600)
+@case(timeout=900)
 def test_zone_is_swapped_out_and_in(node):
     "A zone's memory on the swap device is ciphertext, and comes back as it was."
     swap_on(node)
@@ -102,7 +102,7 @@ def test_zone_is_swapped_out_and_in(node):
     healthy(node)
 
 
-@case(timeout=600)
+@case(timeout=900)
 def test_zone_is_moved_and_merged(node):
     "Compaction moves a zone's pages, and KSM looks at all of them, while it works."
     zones.live(node, "redis")
@@ -129,7 +129,7 @@ def test_zone_is_moved_and_merged(node):
     healthy(node)
 
 
-@case(timeout=400)
+@case(timeout=600)
 def test_killed_while_swapped_out(node):
     "QEMU killed with pages on the swap device: the Core has all of its memory back."
     swap_on(node)

@@ -17,7 +17,7 @@ from redis_tls import Redis, RedisError  # noqa: E402,F401
 PORTS = {"redis": (free_port(), 6379), "redis-report": (free_port(), 7443),
          "small": (free_port(), 6380), "small-report": (free_port(), 7444)}
 NODE = {"forward": list(PORTS.values())}
-UP_SECONDS = 240
+UP_SECONDS = 400
 WINDOW = {"redis": "64M", "small": "2048"}
 IDLE = {"redis": 5000, "small": 500}
 
