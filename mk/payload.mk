@@ -29,3 +29,4 @@ all: payloads
 .PHONY: fuzz-node
 fuzz-node: core payloads
 	$(Q)FUZZ_NODE_SECONDS=$(FUZZ_SECONDS) tests/node/run -k svm.fuzz
+$(eval $(call payload_rule,breaks,$(PAYLOAD_dir)/breaks.c))

@@ -33,7 +33,12 @@
 #define Q35_BRIDGE 0x00 /* device and function on bus 0 */
 #define Q35_SMRAM  0x9d
 #define ICH9_LPC   0xf8
-#define ICH9_TCO   0x60 /* watchdog, counted from PM1's first port; PM1_CNT stands at 4 */
+/* Counted from PM1's first port, and registers of the bridge. */
+#define ICH9_PM1_CNT   0x04
+#define ICH9_SMI_EN    0x30
+#define ICH9_TCO       0x60 /* watchdog */
+#define ICH9_GEN_PMCON 0xa0
+#define ICH9_SMI_LOCK  BIT64(4)
 
 enum verdict { PASS, REFUSE, OFF, RESET };
 
@@ -66,7 +71,9 @@ static const struct {
 	uint8_t devfn, first, last;
 } frozen[] = {
 	{Q35_BRIDGE, 0x60, 0x67}, /* window onto configuration space */
+	{Q35_BRIDGE, 0x90, 0x9f}, /* what of low memory is RAM, and what of it is SMM's */
 	{ICH9_LPC, 0x40, 0x47},	  /* ACPI ports */
+	{ICH9_LPC, 0xa0, 0xa3},	  /* what locks SMIs */
 	{ICH9_LPC, 0xf0, 0xf3},	  /* root complex block */
 };
 static bool q35;
@@ -132,8 +139,19 @@ static void q35_init(const uint8_t *mcfg)
 	/* SMM's memory, which SeaBIOS leaves to whoever sets D_OPEN: clear it, and set D_LCK. */
 	outl(CONFIG_ADDRESS, 0x80000000u | (Q35_SMRAM & ~3u));
 	outb(CONFIG_DATA + 1, (uint8_t)((inb(CONFIG_DATA + 1) & ~0x40) | 0x10));
-	if (sleep_reg[0].at) /* a watchdog resets without a scrub */
-		add_range(sleep_reg[0].at - 5 + ICH9_TCO, 0x20, true);
+	if (!sleep_reg[0].at)
+		return;
+	uint16_t pm = (uint16_t)(sleep_reg[0].at - ICH9_PM1_CNT - 1);
+
+	/*
+	 * And no SMI: SeaBIOS's handler starts in memory that the host may have written, and on
+	 * other CPUs than the first it is the host's altogether. Then lock that.
+	 */
+	outl(pm + ICH9_SMI_EN, 0);
+	outl(CONFIG_ADDRESS, 0x80000000u | ICH9_LPC << 8 | ICH9_GEN_PMCON);
+	outl(CONFIG_DATA, inl(CONFIG_DATA) | ICH9_SMI_LOCK);
+	add_range(pm + ICH9_SMI_EN, 8, true);
+	add_range(pm + ICH9_TCO, 0x20, true); /* a watchdog resets without a scrub */
 }
 
 /*

@@ -12,7 +12,7 @@
 
 #define HYPERVISOR_NAME 0x40000000u /* CPUID: who emulates the machine, if anyone */
 #define NAME_TCG	0x54474354u /* TCGT… */
-#define CR4_EVERY_CPU	0x7ffull    /* up to OSXMMEXCPT: what every x86-64 CPU has */
+#define CR4_EVERY_CPU	0x7ffu	    /* up to OSXMMEXCPT: what every x86-64 CPU has */
 
 static bool is_tcg(void)
 {
@@ -67,10 +67,33 @@ void emulator_exit(struct vmcb *v, const struct emulated *e)
 		v->save.cr4 &= ~CR4_PAE;
 }
 
+/* Bits of CR4 that the CPU has (APM vol. 2, section 3.1.3; vol. 3, appendix E). */
+static uint32_t cr4_known(void)
+{
+	static const struct {
+		uint8_t cr4, leaf, reg, bit;
+	} features[] = {{11, 7, 2, 2},	{12, 7, 2, 16}, {16, 7, 1, 0},	{17, 1, 2, 17},
+			{18, 1, 2, 26}, {20, 7, 1, 7},	{21, 7, 1, 20}, {22, 7, 2, 3}};
+	uint32_t known = CR4_EVERY_CPU;
+
+	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		struct cpuid_regs r = cpuid(features[i].leaf, 0);
+		uint32_t reg = features[i].reg == 1 ? r.ebx : r.ecx;
+
+		known |= (reg >> features[i].bit & 1) << features[i].cr4;
+	}
+	return known;
+}
+
 void emulator_cr4(struct vmcb *v, uint64_t *gpr, const struct space *space)
 {
 	bool write = (uint32_t)v->control.exit_code >= EXIT_CR_WRITE;
 	struct insn in;
+
+	/* It was intercepted only because CR0 was let: from now on CR0 is, and the CPU does this.
+	 */
+	if (v->save.cr0 & CR0_PG)
+		return;
 	int r = assist_decode(space, &in);
 
 	if (r == -CL_EFAULT) /* the page has just been taken away */
@@ -81,7 +104,7 @@ void emulator_cr4(struct vmcb *v, uint64_t *gpr, const struct space *space)
 	}
 	uint64_t *reg = assist_gpr(v, gpr, in.rm);
 
-	if (write && ((*reg ^ v->save.cr4) & 0xffffffff & ~CR4_EVERY_CPU)) {
+	if (write && ((uint32_t)*reg & ~cr4_known())) {
 		event_inject_exception(v, VEC_GP, true, 0);
 		return;
 	}

@@ -126,6 +126,9 @@ static void build(struct cpu *cpu)
 	g->control.nested_ctl = NESTED_NP_ENABLE;
 	g->control.ncr3 = virt_to_phys(cpu->nested.shadow->npt.root);
 	vmcb_copy_vmrun_state(&g->save, &h->save);
+	/* Without paging there is no long mode; an emulated CPU may believe a host that says so. */
+	if (!(g->save.cr0 & CR0_PG))
+		g->save.efer &= ~EFER_LMA;
 	/* NRIPS: a software interrupt returns to the next RIP. The CPU may know only RIP. */
 	if (event_is_soft(h->control.event_inj) && h->control.next_rip)
 		g->save.rip = h->control.next_rip;
@@ -253,7 +256,7 @@ static void guest_npf(struct cpu *cpu)
 			     &error);
 
 	if (r == -CL_EPERM) {
-		log_warn("guest: write to the MSI window at 0x%lx refused", g->control.exit_info2);
+		log_warn("guest: access to 0x%lx refused", g->control.exit_info2);
 		refused_total++;
 		event_inject_exception(g, VEC_GP, true, 0);
 		return;

@@ -71,6 +71,7 @@ int npt_map(struct npt *npt, uint64_t gpa, uint64_t pa, uint64_t flags, unsigned
 	uint64_t *table = npt->root;
 
 	ASSERT(level == NPT_4K || level == NPT_2M);
+	ASSERT(!((gpa | pa) & ~PTE_ADDR));
 	for (unsigned l = 4; l > level; l--) {
 		uint64_t *entry = &table[index_at(gpa, l)];
 		int r = 0;

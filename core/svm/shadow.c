@@ -111,6 +111,9 @@ int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
 		.pa = gpa, .flags = PTE_W | PTE_D, .level = s->nested_paging ? NPT_4K : 3};
 
 	*error = info;
+	/* No address of memory, whatever a CPU without paging puts into it. */
+	if (gpa >> cpu_phys_bits())
+		return -CL_EPERM;
 	if (s->nested_paging) {
 		uint64_t bits;
 		int r = nested_walk(s->ncr3, gpa, info, &leaf, &bits);

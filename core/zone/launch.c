@@ -206,7 +206,6 @@ static int prepare(struct cpu *cpu, struct zone *z)
 		return r;
 	z->vcpu[0]->view_ncr3 = cpu->nested.vmcb12->control.ncr3;
 	z->vcpu[0]->host_asid = cpu->nested.vmcb12->control.asid;
-	z->state = CL_ZONE_LAUNCHING;
 	r = measure_image(z, d);
 	if (!r)
 		r = boot_tables(z);
@@ -231,6 +230,9 @@ int launch_protect(struct cpu *cpu)
 		r = launch_check(z->desc);
 	if (!r)
 		r = prepare(cpu, z);
+	/* Again, as the lock was given up in between: a VMCB is one zone's. */
+	if (!r && zone_by_vmcb12(cpu->nested.vmcb12_pa, &id))
+		r = -CL_EEXIST;
 	if (r) {
 		refused_total++;
 		log_warn("launch refused: error %d", -r);

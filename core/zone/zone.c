@@ -59,6 +59,7 @@ struct zone *zone_new(void)
 	if (!z->desc)
 		return NULL;
 	z->instance = ++last_instance;
+	z->state = CL_ZONE_LAUNCHING; /* the slot is taken from here on, also without the lock */
 	return z;
 }
 

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Roads that once led into the Core, each tried again. The runner (tests/node/test_breaks.py)
+ * starts this above the Core and, where the road exists there, on the bare machine, where it must
+ * work.
+ */
+#include "payload.h"
+
+#define PCI_ADDRESS 0xcf8u
+#define PCI_DATA    0xcfcu
+#define PAM0	    0x80000090u
+#define SMI_EN	    0x630u
+#define BIOS	    0xf0000u
+#define BIOS_SMI    0xff00u	/* behind a run of NOPs: wherever its handler starts */
+#define MARK	    0x21494d53u /* what our handler leaves at MARK_AT */
+#define MARK_AT	    0x20000u
+#define AP_SMI	    0x38000u /* SMBASE 0x30000, which nobody has moved on CPU 1 */
+#define AP_PAGE	    0x10000u
+#define ICR	    0x300u
+#define ICR_HIGH    0x310u
+#define CPU_1	    1u
+#define BEYOND	    BIT64(52)
+#define LAUNCHES    24u
+#define PATIENCE    20000000000ull /* ticks of the TSC: for what hangs */
+#define CODE	    (FREE + 0x400000)
+#define SEGMENT	    0x100000ul
+
+FRAGMENT_BEGIN(peek)
+"mov (%rsi), %rbx; vmmcall" FRAGMENT_END(peek);
+FRAGMENT_BEGIN(smi_handler)
+".code16; addr32 movl $0x21494d53, 0x20000; rsm; .code64" FRAGMENT_END(smi_handler);
+FRAGMENT_BEGIN(ap_start)
+".code16; cli; lgdtl %cs:(ap_gdtr - ap_start); mov $0x20, %eax; mov %eax, %cr4; "
+	"mov $boot_pml4, %eax; mov %eax, %cr3; mov $0xc0000080, %ecx; mov $0x1900, %eax; "
+	"xor %edx, %edx; wrmsr; mov $0x80010033, %eax; mov %eax, %cr0; "
+	"ljmpl $8, $(0x10000 + ap_long - ap_start); .code64; ap_long: mov $0x10, %eax; "
+	"mov %eax, %ds; mov %eax, %es; mov %eax, %ss; mov $ap_stack + 16384, %rsp; "
+	"mov $ap_main, %rax; call *%rax; .balign 8; ap_gdtr: .word 47; .long gdt" FRAGMENT_END(
+		ap_start);
+FRAGMENT_BEGIN(loader)
+"vmmcall; mov %rax, %rbx; xor %eax, %eax; vmmcall; jmp ." FRAGMENT_END(loader);
+FRAGMENT_BEGIN(zone_code)
+"1: out %al, $0x80; jmp 1b" FRAGMENT_END(zone_code);
+/* A kernel that turns on alignment checks, then what its CPU has. */
+FRAGMENT_BEGIN(cr0_cr4)
+"mov %cr0, %rax; or $0x40000, %eax; mov %rax, %cr0; mov %cr4, %rax; or %rsi, %rax; "
+	"mov %rax, %cr4; mov %cr4, %rbx; vmmcall" FRAGMENT_END(cr0_cr4);
+
+uint8_t ap_stack[16384] __attribute__((aligned(4096)));
+void ap_main(void) __attribute__((noreturn));
+static volatile uint64_t ap_job, ap_done;
+static volatile uint64_t ap_rests;
+static volatile bool ap_stop;
+
+static void ask_for_smi(void)
+{
+	__asm__ volatile("out %%al, $0xb2\n\tnop\n\tnop" : : "a"(0x77) : "memory");
+}
+
+/* ---- CPU 1 ---- */
+
+static struct vmcb ap_vmcb __attribute__((aligned(4096))), ap_host __attribute__((aligned(4096)));
+static struct vmcb launcher;
+static uint8_t ap_hsave[4096] __attribute__((aligned(4096)));
+static uint64_t ap_gpr[16];
+
+static void copy(uint64_t to, const uint8_t *from, const uint8_t *end)
+{
+	memcpy(phys_to_virt(to), from, (size_t)(end - from));
+}
+
+static struct cl_launch_desc *describe(uint64_t at, uint64_t bytes, uint64_t size)
+{
+	struct cl_launch_desc *d = phys_to_virt(at);
+
+	memset(d, 0, sizeof(*d));
+	d->magic = CL_DESC_MAGIC;
+	d->version = CL_LAUNCH_VERSION;
+	d->vcpus = 1;
+	d->memory_bytes = bytes;
+	d->entry_rip = CODE;
+	d->nr_segs = 1;
+	d->seg[0] = (struct cl_launch_seg){CODE, size};
+	return d;
+}
+
+/* Launches that succeed, until it is told to stop. */
+static void ap_launches(void)
+{
+	struct cl_zone_info info = {.handle = 0x1000 + ap_done};
+	struct cl_zone_ref ref;
+
+	copy(CODE, zone_code, zone_code_end);
+	memcpy(&ap_vmcb, &launcher, sizeof(ap_vmcb));
+	ap_vmcb.control.asid = 2;
+	memset(ap_gpr, 0, sizeof(ap_gpr));
+	ap_gpr[RBX] = virt_to_phys(describe(FREE + 0x1000, CL_ZONE_MEMORY_MIN, SEGMENT));
+	ap_gpr[RSI] = info.handle;
+	svm_enter(virt_to_phys(&ap_vmcb), ap_gpr, virt_to_phys(&ap_host), RFLAGS_ONE);
+	if (ap_vmcb.control.exit_code == EXIT_IOIO)
+		ap_done++;
+	if (!call_core(CL_OP_ZONE_INFO, &info, sizeof(info))) {
+		ref.instance = info.instance;
+		call_core(CL_OP_ZONE_END, &ref, sizeof(ref));
+	}
+}
+
+void ap_main(void)
+{
+	if (ap_job == 1) {
+		ask_for_smi();
+		ap_done = 1;
+	} else {
+		wrmsr(MSR_SVM_HSAVE_PA, virt_to_phys(ap_hsave));
+		clgi();
+		while (!ap_stop)
+			ap_launches();
+		stgi();
+		ap_rests = 1;
+	}
+	for (;;)
+		__asm__ volatile("pause");
+}
+
+static bool until(const volatile uint64_t *counter, uint64_t least)
+{
+	uint64_t end = rdtsc() + PATIENCE;
+
+	while (*counter < least) {
+		if (rdtsc() > end)
+			return false;
+		__asm__ volatile("pause");
+	}
+	return true;
+}
+
+static void start_ap(uint64_t job)
+{
+	ap_job = job;
+	copy(AP_PAGE, ap_start, ap_start_end);
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, 0x4500);
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, 0x4600 | AP_PAGE >> 12);
+}
+
+/* ---- the roads ---- */
+
+/* An address that no memory has, from a guest that claims long mode without paging. */
+static void no_long_mode(void)
+{
+	struct cl_core_info info = {0};
+	unsigned differs = 0;
+
+	call_core(CL_OP_INFO, &info, sizeof(info));
+	for (uint64_t at = info.core_base; at < info.core_base + info.core_bytes; at += 0x8000) {
+		guest_reset(peek);
+		vmcb.control.nested_ctl = 0;
+		vmcb.save.efer = EFER_SVME | EFER_LMA;
+		vmcb.save.cr0 = CR0_PE | CR0_ET | CR0_NE;
+		gpr[RSI] = BEYOND + at;
+		gpr[RBX] = *(volatile uint64_t *)phys_to_virt(at);
+		uint64_t host_sees = gpr[RBX];
+
+		guest_run();
+		/* It does not even read there: in a legacy mode the code means something else. */
+		differs += vmcb.control.exit_code == EXIT_VMMCALL && gpr[RBX] != host_sees;
+	}
+	say("no_long_mode: differs=%u\n", differs);
+}
+
+/* The firmware's handler is in memory that the host may make writable, CPU 1's is just memory. */
+static void smi(void)
+{
+	volatile uint32_t *mark = phys_to_virt(MARK_AT);
+
+	stgi(); /* else an SMI waits */
+	outl(PCI_ADDRESS, PAM0);
+	outb(PCI_DATA, 0x30);
+	memset(phys_to_virt(BIOS), 0x90, BIOS_SMI);
+	copy(BIOS + BIOS_SMI, smi_handler, smi_handler_end);
+	outl(SMI_EN, inl(SMI_EN) | 0x21);
+	*mark = 0;
+	ask_for_smi();
+	say("smi.boot_cpu: taken=%u\n", *mark == MARK);
+
+	*mark = 0;
+	copy(AP_SMI, smi_handler, smi_handler_end);
+	ap_done = 0;
+	start_ap(1);
+	bool done = until(&ap_done, 1);
+
+	say("smi.other_cpu: done=%u taken=%u\n", done, *mark == MARK);
+}
+
+/* Launches that find no memory beside some that do: whose is the slot? */
+static void failing_launches(void)
+{
+	struct cl_core_info info = {0};
+	uint64_t refused = 0, first;
+
+	guest_reset(loader);
+	vmcb.save.rax = CL_VMMCALL_PROTECT;
+	vmcb.control.tlb_control = 0;
+	vmcb_intercept(&vmcb, ICPT_IOIO);
+	memcpy(&launcher, &vmcb, sizeof(launcher));
+	memset(phys_to_virt(CODE), 0, SEGMENT);
+	start_ap(2);
+	until(&ap_done, 2);
+	first = ap_done;
+	for (uint64_t i = 0; i < LAUNCHES; i++) {
+		memcpy(&vmcb, &launcher, sizeof(vmcb));
+		gpr[RBX] = virt_to_phys(describe(FREE, CL_ZONE_MEMORY_MAX, 4096));
+		gpr[RCX] = 64;
+		gpr[RSI] = 0x99;
+		guest_run();
+		refused += gpr[RBX] == (uint64_t)-CL_ENOMEM;
+	}
+	bool both = until(&ap_done, first + 2);
+
+	ap_stop = true;
+	until(&ap_rests, 1);
+	call_core(CL_OP_INFO, &info, sizeof(info));
+	say("failing_launches: refused=%lu both=%u core=%u\n", refused, both, info.pool_free != 0);
+}
+
+static void control_registers(void)
+{
+	uint64_t wants = 0;
+
+	if (cpuid(7, 0).ebx & BIT64(0)) /* FSGSBASE */
+		wants |= CR4_FSGSBASE;
+	if (cpuid(1, 0).ecx & BIT64(26)) /* XSAVE */
+		wants |= CR4_OSXSAVE;
+	guest_reset(cr0_cr4);
+	gpr[RSI] = wants;
+	guest_run();
+	say("cr4_after_cr0: vector=%d got=%u\n", guest_vector(), (gpr[RBX] & wants) == wants);
+}
+
+void body(void)
+{
+	if (argument("core", 0)) {
+		no_long_mode();
+		failing_launches();
+	}
+	control_registers();
+	smi();
+}
