@@ -28,7 +28,7 @@
 FRAGMENT_BEGIN(peek)
 "mov (%rsi), %rbx; vmmcall" FRAGMENT_END(peek);
 FRAGMENT_BEGIN(smi_handler)
-".code16; addr32 movl $0x21494d53, 0x20000; rsm; .code64" FRAGMENT_END(smi_handler);
+".code16; mov $0x20000, %ebx; movl $0x21494d53, (%ebx); rsm; .code64" FRAGMENT_END(smi_handler);
 FRAGMENT_BEGIN(ap_start)
 ".code16; cli; lgdtl %cs:(ap_gdtr - ap_start); mov $0x20, %eax; mov %eax, %cr4; "
 	"mov $boot_pml4, %eax; mov %eax, %cr3; mov $0xc0000080, %ecx; mov $0x1900, %eax; "
