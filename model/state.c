@@ -67,12 +67,13 @@ struct zone_vcpu *vcpu_at(unsigned zone)
 	return zone ? &vcpu_1 : &vcpu_0;
 }
 
-/* It has pages. */
+/* It has pages; a zone that is being launched, from the moment on when it has records of them. */
 static bool live(unsigned i)
 {
 	enum cl_zone_state state = zone_at(i)->state;
 
-	return state == CL_ZONE_LIVE || state == CL_ZONE_LAUNCHING || state == CL_ZONE_ENDING;
+	return state == CL_ZONE_LIVE || state == CL_ZONE_ENDING ||
+	       (state == CL_ZONE_LAUNCHING && zone_at(i)->recs);
 }
 
 static uint32_t shadow_leaves(unsigned pfn)
@@ -362,8 +363,13 @@ static void any_zone(unsigned i)
 	z->state = few();
 	z->slot = i;
 	z->instance = few();
-	if (!live(i))
+	if (z->state == CL_ZONE_LAUNCHING && any_bool())
 		return;
+	z->recs = i ? recs_1 : recs_0;
+	if (!live(i)) {
+		z->recs = NULL;
+		return;
+	}
 	z->memory_bytes = MODEL_PAGES * PAGE_SIZE;
 	z->nr_pages = MODEL_PAGES;
 	z->window = few();
@@ -377,7 +383,6 @@ static void any_zone(unsigned i)
 	z->epoch.changed = 1;		       /* only compared with what it was */
 	for (unsigned n = 0; n < MODEL_PAGES; n++)
 		(i ? recs_1 : recs_0)[n] = rec_at(i, n);
-	z->recs = i ? recs_1 : recs_0;
 	z->recs_pages = 1;
 	z->open_list = i ? open_list_1 : open_list_0;
 	z->hand = few();

@@ -62,7 +62,7 @@ static struct zone *live_zone(void)
 {
 	struct zone *z = zone_at(0);
 
-	ASSUME(z->state == CL_ZONE_LIVE || z->state == CL_ZONE_LAUNCHING);
+	ASSUME(z->state == CL_ZONE_LIVE || (z->state == CL_ZONE_LAUNCHING && z->recs));
 	return z;
 }
 
