@@ -32,6 +32,7 @@ def test_closed():
     said = run(bare=False)
     says(said, "no_long_mode", differs=0)
     says(said, "failing_launches", refused=24, both=1, core=1)
+    # Without a control: the bare machine does not come to this handler on its first CPU either.
     says(said, "smi.boot_cpu", taken=0)
     says(said, "smi.other_cpu", done=1, taken=0)
     says(said, "cr4_after_cr0", vector=-1, got=1)
