@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,11 +38,28 @@ class NodeError(Exception):
     """What failed: why; what to do next."""
 
 
+ports_given = set()
+
+
 def free_port():
-    """A TCP port of this machine that nobody uses right now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of this machine that nobody uses right now, another one at each call. Between the
+    call and its use the kernel must not give it to a connection, so none of ip_local_port_range."""
+    first = 10000
+    last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if last - first < 1000:
+        first, last = 10000, 32768
+    choices = list(range(first, last))
+    random.shuffle(choices)
+    for port in choices:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports_given:
+            ports_given.add(port)
+            return port
+    raise NodeError("this machine has no free TCP port; end some of its servers")
 
 
 def need(path, how):

@@ -20,7 +20,7 @@ from pathlib import Path
 import zones
 from case import case, expect, skip
 from images import REDIS, REDIS_IN_NODE, redis_config, redis_variant
-from node import BUILD
+from node import BUILD, free_port
 from zones import NODE, PORTS, cloister  # noqa: F401
 
 PROVEN = ("format", "signature", "core-key", "digest", "nonce", "tls-key", "debug", "policy",
@@ -170,9 +170,7 @@ def test_wrong_expectations(node):
     "Another digest, Core key, TLS key or a smaller window than the zone's: contraindicated, exit 1."
     zones.live(node, "redis")
     key = zones.core_key(node)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        tls_port = s.getsockname()[1]
+    tls_port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/k", "-out",
