@@ -56,11 +56,14 @@ static void take_away(uint64_t pfn, unsigned i, uint64_t old)
 		return;
 	frame_owner(pfn, &slot, &gpn);
 	struct zone *z = zone_by_slot(slot);
+	uint64_t gpa = ((uint64_t)gpn << PAGE_SHIFT) + i * size;
 
+	/* RAM begins at multiples of any size: where a leaf does not begin in it, none of it is. */
+	if (page_index(z, gpa) < 0)
+		return;
 	/* Of one that ends nothing comes back: its frames are scrubbed. */
 	if (z->state == CL_ZONE_LIVE || z->state == CL_ZONE_LAUNCHING)
-		page_surrender_range(z, ((uint64_t)gpn << PAGE_SHIFT) + i * size,
-				     (old & PTE_ADDR & ~(size - 1)) >> PAGE_SHIFT,
+		page_surrender_range(z, gpa, (old & PTE_ADDR & ~(size - 1)) >> PAGE_SHIFT,
 				     size >> PAGE_SHIFT);
 }
 
