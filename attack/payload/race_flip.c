@@ -5,13 +5,6 @@
  */
 #include "race.h"
 
-#define ICR	   0x300u
-#define ICR_HIGH   0x310u
-#define MODE(m)	   ((m) << 8 | 0x4000u)
-#define INIT	   5u
-#define STARTUP	   6u
-#define CPU_1	   1u
-#define AP_PAGE	   0x10000u
 #define PATIENCE   120000000000ull /* ticks of the TSC: a minute; other work may be beside us */
 #define LEAST_FLIP 4u		   /* in one VMRUN: that it came in its middle, too */
 
@@ -22,20 +15,9 @@ static struct {
 	volatile uint64_t a, b, flips;
 	volatile bool up;
 } job __attribute__((aligned(4096)));
-uint8_t flip_stack[4096] __attribute__((aligned(4096)));
-void flip(void) __attribute__((noreturn));
+static uint8_t flip_stack[4096] __attribute__((aligned(16)));
 
-/* From real mode to where CPU 0 is, and no IDT: an exception would end the machine. */
-FRAGMENT_BEGIN(ap_code)
-".code16; cli; mov $0x20, %eax; mov %eax, %cr4; mov %cs:(ap_cr3 - ap_code), %eax; "
-	"mov %eax, %cr3; mov $0xc0000080, %ecx; mov $0x900, %eax; xor %edx, %edx; wrmsr; "
-	"lgdtl %cs:(ap_gdtr - ap_code); mov $0x80010033, %eax; mov %eax, %cr0; "
-	"ljmpl $8, $(0x10000 + ap_long - ap_code); "
-	".code64; ap_long: mov $0x10, %eax; mov %eax, %ds; mov %eax, %es; mov %eax, %ss; "
-	"mov $flip_stack + 4096, %esp; mov $flip, %rax; call *%rax; "
-	".balign 8; ap_cr3: .long boot_pml4; ap_gdtr: .word 47; .long gdt" FRAGMENT_END(ap_code);
-
-void flip(void)
+static void flip(void)
 {
 	job.up = true;
 	for (;;) {
@@ -84,11 +66,7 @@ static void hand_over(uint64_t *word)
 
 bool flip_start_cpu(void)
 {
-	memcpy((void *)AP_PAGE, ap_code, (size_t)(ap_code_end - ap_code));
-	apic_write(ICR_HIGH, CPU_1 << 24);
-	apic_write(ICR, MODE(INIT));
-	apic_write(ICR_HIGH, CPU_1 << 24);
-	apic_write(ICR, MODE(STARTUP) | AP_PAGE >> 12);
+	start_cpu_1(flip, flip_stack + sizeof(flip_stack));
 	return cpu_1_is_up();
 }
 

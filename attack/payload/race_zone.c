@@ -52,13 +52,7 @@ static void make_image(void)
 	data[3] = 0x00cf93000000ffffull;
 	data[4] = 31 | DATA << 16;
 	data[6] = 4095 | IDT << 16;
-	*DESC = (struct cl_launch_desc){.magic = CL_DESC_MAGIC,
-					.version = CL_LAUNCH_VERSION,
-					.vcpus = 1,
-					.memory_bytes = CL_ZONE_MEMORY_MIN,
-					.entry_rip = CODE,
-					.nr_segs = 1,
-					.seg = {{CODE, PAGES * 4096ul}}};
+	describe_launch(DESC, CL_ZONE_MEMORY_MIN, CODE, PAGES * 4096ul);
 }
 
 static bool alive(void)

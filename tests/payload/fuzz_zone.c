@@ -82,14 +82,7 @@ static bool info_of(uint64_t handle, struct cl_zone_info *info)
 /* True if it is as it should be: what is changed may still launch, and run into the void. */
 static bool make_desc(struct cl_launch_desc *d)
 {
-	memset(d, 0, sizeof(*d));
-	d->magic = CL_DESC_MAGIC;
-	d->version = CL_LAUNCH_VERSION;
-	d->vcpus = 1;
-	d->memory_bytes = CL_ZONE_MEMORY_MIN;
-	d->entry_rip = GPA_CODE;
-	d->nr_segs = 1;
-	d->seg[0] = (struct cl_launch_seg){GPA_CODE, 4096};
+	describe_launch(d, CL_ZONE_MEMORY_MIN, GPA_CODE, 4096);
 	if (below(3))
 		d->seg[d->nr_segs++] = (struct cl_launch_seg){(DATA_FIRST + 300 + below(64)) << 12,
 							      (1 + below(32)) << 12};

@@ -5,6 +5,12 @@
 #define COM1	 0x3f8
 #define APIC	 0xfee00000ull
 #define SVR	 0xf0u
+#define ICR	 0x300u
+#define ICR_HIGH 0x310u
+#define INIT	 0x4500u
+#define STARTUP	 0x4600u
+#define CPU_1	 1u
+#define AP_PAGE	 0x10000ul
 #define PAGE	 __attribute__((aligned(4096)))
 #define CR4_BOOT CR4_PAE
 
@@ -18,6 +24,18 @@ PAGE uint8_t iopm[3 * 4096], msrpm[2 * 4096];
 PAGE uint8_t guest_stack[4096];
 PAGE static uint64_t idt[512];
 uint64_t gpr[16], host_rflags;
+
+/* From real mode at AP_PAGE to ap_entry. */
+FRAGMENT_BEGIN(ap_code)
+".code16; cli; lgdtl %cs:(ap_gdtr - ap_code); mov $0x20, %eax; mov %eax, %cr4; "
+	"mov $boot_pml4, %eax; mov %eax, %cr3; mov $0xc0000080, %ecx; mov $0x1900, %eax; "
+	"xor %edx, %edx; wrmsr; mov $0x80010033, %eax; mov %eax, %cr0; "
+	"ljmpl $8, $(0x10000 + ap_long - ap_code); .code64; ap_long: mov $0x10, %eax; "
+	"mov %eax, %ds; mov %eax, %es; mov %eax, %ss; mov ap_stack_end, %rsp; "
+	"mov ap_entry, %rax; call *%rax; .balign 8; ap_gdtr: .word 47; .long gdt" FRAGMENT_END(
+		ap_code);
+void (*ap_entry)(void);
+void *ap_stack_end;
 static const char *command_line;
 
 void say(const char *fmt, ...)
@@ -84,6 +102,29 @@ int64_t call_core(uint32_t op, const void *arg, uint64_t size)
 			 : "b"(arg), "c"(size), "d"((uint64_t)CL_CALL_PORT)
 			 : "memory");
 	return r;
+}
+
+void start_cpu_1(void (*entry)(void), void *stack_end)
+{
+	ap_entry = entry;
+	ap_stack_end = stack_end;
+	memcpy(phys_to_virt(AP_PAGE), ap_code, (size_t)(ap_code_end - ap_code));
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, INIT);
+	apic_write(ICR_HIGH, CPU_1 << 24);
+	apic_write(ICR, STARTUP | AP_PAGE >> 12);
+}
+
+void describe_launch(struct cl_launch_desc *d, uint64_t memory, uint64_t rip, uint64_t measured)
+{
+	memset(d, 0, sizeof(*d));
+	d->magic = CL_DESC_MAGIC;
+	d->version = CL_LAUNCH_VERSION;
+	d->vcpus = 1;
+	d->memory_bytes = memory;
+	d->entry_rip = rip;
+	d->nr_segs = 1;
+	d->seg[0] = (struct cl_launch_seg){rip, measured};
 }
 
 bool svm_on(void)

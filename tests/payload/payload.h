@@ -36,7 +36,7 @@ void trap_unexpected(void) __attribute__((noreturn));
 /* payload.c */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void halt(void) __attribute__((noreturn));
-/* conform.c, fuzz.c, x2apic.c */
+/* conform.c, fuzz.c, x2apic.c, breaks.c, race.c */
 void body(void);
 
 /* What follows "name=" on the command line, as a decimal number. */
@@ -44,6 +44,12 @@ uint64_t argument(const char *name, uint64_t otherwise);
 bool svm_on(void); /* EFER.SVME, VM_HSAVE_PA, the local APIC */
 void apic_write(uint32_t reg, uint32_t value);
 int64_t call_core(uint32_t op, const void *arg, uint64_t size);
+
+/* By xAPIC: CPU 1 comes to entry in CPU 0's mode, without an IDT. Overwrites the page at 64 KiB. */
+void start_cpu_1(void (*entry)(void), void *stack_end);
+
+/* A zone with one vCPU of so much memory that starts at rip, the first byte of what is measured. */
+void describe_launch(struct cl_launch_desc *d, uint64_t memory, uint64_t rip, uint64_t measured);
 
 /*
  * The guest: 64-bit mode, CPL 0, its physical memory is the machine's, the first 1 GiB, through

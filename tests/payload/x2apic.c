@@ -176,18 +176,10 @@ static uint64_t launches(void)
 	uint64_t done = 0;
 
 	for (unsigned i = 0; i < LAUNCHES; i++) {
-		struct cl_launch_desc *d = DESC;
 		struct cl_zone_info info = {.handle = 0x1000 + i};
 		struct cl_zone_ref ref;
 
-		memset(d, 0, sizeof(*d));
-		d->magic = CL_DESC_MAGIC;
-		d->version = CL_LAUNCH_VERSION;
-		d->vcpus = 1;
-		d->memory_bytes = CL_ZONE_MEMORY_MIN;
-		d->entry_rip = CODE;
-		d->nr_segs = 1;
-		d->seg[0] = (struct cl_launch_seg){CODE, 4096};
+		describe_launch(DESC, CL_ZONE_MEMORY_MIN, CODE, 4096);
 		memset(phys_to_virt(CODE), 0, 4096);
 		memcpy(phys_to_virt(CODE), zone_code, (size_t)(zone_code_end - zone_code));
 		guest_reset(loader);
