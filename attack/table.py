@@ -3,14 +3,13 @@
 """Writes the table of the last whole run. Usage: attack/table.py FILE.md"""
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from suite import ATTACKS, BUILD, NOT_HERE, ROOT, load  # noqa: E402
+from suite import ATTACKS, BUILD, NOT_HERE, load  # noqa: E402
 
 RESULT = BUILD / "attack/result.json"
 SOAK = BUILD / "soak/result.json"
@@ -46,8 +45,7 @@ def main():
         print(f"cloister: attack/table.py: the last run was not whole: no {', '.join(sorted(missing))}; "
               "run `make attack` without ATTACKS", file=sys.stderr)
         return 1
-    revision = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, text=True,
-                              stdout=subprocess.PIPE).stdout.strip() or "unknown"
+    revision = results[0].get("revision", "unknown")
     day = time.strftime("%Y-%m-%d", time.gmtime(RESULT.stat().st_mtime))
     bad = [r["name"] for r in results if r["gained"] != 0 or not r["tried"]]
     lines = [
