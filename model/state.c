@@ -297,6 +297,8 @@ static void invariants(bool check)
 			     "I3: a SEALED page holds its newest ciphertext");
 			HOLD(runs ? !z->released : n >= z->released || rec->state == PAGE_ABSENT,
 			     "I1: what a zone that ends has given back");
+			HOLD(!runs || rec->state != PAGE_SEALED || own->split[n / REGION],
+			     "I2: a SEALED page has its table, as it had when it was OPEN");
 			HOLD(rec->version >= ghost_sealed[i][n], "I5: versions count up");
 			HOLD((rec->state != PAGE_SEALED && rec->state != PAGE_SURRENDERED) ||
 				     (rec->version == ghost_sealed[i][n] &&
@@ -379,6 +381,7 @@ static void any_zone(unsigned i)
 	z->vcpu[0]->view.root = (uint64_t *)table_at(VIEW_TABLE + i);
 	z->vcpu[0]->zone = z;
 	z->released = few();
+	z->took_frames = any_bool();
 	table_at(VIEW_TABLE + i)->pml4[1] = 1; /* the private side */
 	z->epoch.changed = 1;		       /* only compared with what it was */
 	for (unsigned n = 0; n < MODEL_PAGES; n++)
