@@ -39,13 +39,15 @@
 #define ICH9_TCO       0x60 /* watchdog */
 #define ICH9_GEN_PMCON 0xa0
 #define ICH9_SMI_LOCK  BIT64(4)
+#define CPU_PLUG_FLAGS 0xcdcu /* QEMU's: bit 3 takes a CPU away, whatever it does */
+#define CPU_PLUG_EJECT 0x08u
 
 enum verdict { PASS, REFUSE, OFF, RESET };
 
 static struct range {
 	uint16_t first, last;
 	bool blocked; /* nothing is there; else writes are looked at */
-} ranges[20] = {
+} ranges[24] = {
 	{0x7e, 0x7f, true},   /* QEMU's kvmvapic, see vapic_off() */
 	{0x00, 0x0f, true},   /* ISA DMA, which writes any memory: first chip, */
 	{0x81, 0x8f, true},   /* page registers, which tell Linux that there is none, */
@@ -152,6 +154,7 @@ static void q35_init(const uint8_t *mcfg)
 	outl(CONFIG_DATA, inl(CONFIG_DATA) | ICH9_SMI_LOCK);
 	add_range(pm + ICH9_SMI_EN, 8, true);
 	add_range(pm + ICH9_TCO, 0x20, true); /* a watchdog resets without a scrub */
+	add_range(CPU_PLUG_FLAGS, 1, false);
 }
 
 /*
@@ -226,6 +229,8 @@ static enum verdict check_port(uint64_t port, uint8_t v)
 		return v & 1 ? RESET : v & 2 ? PASS : REFUSE;
 	case PORT_RESET:
 		return v & 4 ? RESET : PASS;
+	case CPU_PLUG_FLAGS:
+		return q35 && (v & CPU_PLUG_EJECT) ? REFUSE : PASS;
 	case CONFIG_DATA ... CONFIG_DATA + 3: /* bit 31: enable; 23:16 bus */
 		if ((pci >> 31) && !(uint8_t)(pci >> 16) &&
 		    doors_pci_frozen((uint8_t)(pci >> 8), (pci & 0xfc) + port - CONFIG_DATA, 1))
@@ -309,6 +314,13 @@ bool doors_mmio_byte(uint64_t pa, uint8_t value)
 	return pass(check(true, pa, value), pa, value);
 }
 
+/* Registers of one byte. Of a wider write QEMU gives them every byte, one after the other. */
+static bool one_byte(unsigned port)
+{
+	return port == PORT_KBC_COMMAND || port == PORT_A || port == PORT_RESET ||
+	       (!reset_reg.mmio && port == reset_reg.at);
+}
+
 static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 {
 	enum verdict worst = PASS;
@@ -316,7 +328,9 @@ static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 	if (port == CONFIG_ADDRESS && size == 4) /* its second byte is no reset then */
 		return true;
 	for (unsigned i = 0; i < size; i++) {
-		enum verdict one = check(false, port + i, (uint8_t)(value >> 8 * i));
+		enum verdict one = size > 1 && one_byte(port + i)
+					   ? REFUSE
+					   : check(false, port + i, (uint8_t)(value >> 8 * i));
 
 		worst = one > worst ? one : worst;
 	}

@@ -23,6 +23,9 @@ def test_control():
     "On the bare machine an SMI runs what the host put where a CPU looks for its handler."
     said = run(bare=True)
     says(said, "smi.boot_cpu", taken=1)
+    says(said, "a20.keyboard", off=1)
+    says(said, "a20.port_a", off=1)
+    says(said, "invalid", refused=1, others_rip=1)
     says(said, "smi.other_cpu", done=1, taken=1)
     says(said, "cr4_after_cr0", vector=-1, got=1)
 
@@ -32,6 +35,9 @@ def test_closed():
     "Above the Core none of them leads anywhere, and what is allowed works."
     said = run(bare=False)
     says(said, "no_long_mode", differs=0)
+    says(said, "a20.keyboard", off=0)
+    says(said, "a20.port_a", off=0)
+    says(said, "invalid", refused=1, others_rip=0)
     says(said, "failing_launches", refused=24, both=1, leaked=0)
     says(said, "smi.boot_cpu", taken=0)
     says(said, "smi.other_cpu", done=1, taken=0)

@@ -9,6 +9,9 @@
 #define PCI_ADDRESS 0xcf8u
 #define PCI_DATA    0xcfcu
 #define PAM0	    0x80000090u
+#define KEYBOARD    0x64u
+#define PORT_A	    0x92u
+#define CPU_PLUG    0xcd8u
 #define SMI_EN	    0x630u
 #define BIOS	    0xf0000u
 #define BIOS_SMI    0xff00u	/* behind a run of NOPs: wherever its handler starts */
@@ -205,6 +208,48 @@ static void failing_launches(void)
 	    info.pool_free + LAUNCHES <= free_before); /* a page or more with each */
 }
 
+/* Both bytes reach the one register there is: 0x20 does nothing there, 0xdd switches A20 off. */
+static void a20(uint16_t port, uint32_t off, uint32_t on, const char *name)
+{
+	volatile uint64_t *even = phys_to_virt(FREE), *odd = phys_to_virt(FREE + 0x100000);
+
+	*even = 1;
+	*odd = 2;
+	if (port == KEYBOARD)
+		outw(port, (uint16_t)off);
+	else
+		outl(port, off);
+	bool is_off = *odd == 1;
+
+	if (port == KEYBOARD)
+		outw(port, (uint16_t)on);
+	else
+		outl(port, on);
+	say("%s: off=%u\n", name, is_off);
+}
+
+/* A state that the emulated CPU refuses, and the Core does not look at. */
+static void invalid(void)
+{
+	guest_reset(peek);
+	vmcb.save.efer = EFER_SVME;
+	vmcb.save.cr4 = 0;
+	vmcb.save.cr3 = BIT64(41);
+	vmcb.save.cs.attrib = SEG_CODE32;
+	guest_run();
+	say("invalid: refused=%u others_rip=%u\n", (uint32_t)vmcb.control.exit_code == ~0u,
+	    vmcb.save.rip != virt_to_phys(peek));
+}
+
+/* QEMU's CPU hot-plug: CPU 1 would be gone, and is wanted below. */
+static void eject_cpu_1(void)
+{
+	outb(CPU_PLUG, 0);
+	outl(CPU_PLUG, 0); /* its newer interface */
+	outl(CPU_PLUG, 1);
+	outb(CPU_PLUG + 4, 8);
+}
+
 static void control_registers(void)
 {
 	uint64_t wants = 0;
@@ -221,7 +266,11 @@ static void control_registers(void)
 
 void body(void)
 {
+	a20(KEYBOARD, 0xdd20, 0xdf20, "a20.keyboard");
+	a20(PORT_A, 0x00000002, 0x02020202, "a20.port_a");
+	invalid();
 	if (argument("core", 0)) {
+		eject_cpu_1();
 		no_long_mode();
 		failing_launches();
 	}
