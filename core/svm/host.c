@@ -235,10 +235,11 @@ static void host_npf(struct cpu *cpu)
 	}
 	if (watch_host_write(cpu, gpa) || page_surrender_frame(gpa >> PAGE_SHIFT))
 		return;
-	int r = frame_map_device(gpa);
+	/* Four levels: an address beyond them would be another one. */
+	int r = gpa >> NPT_ADDRESS_BITS ? -CL_EINVAL : frame_map_device(gpa);
 
 	if (r) {
-		log_err("host: no memory to map 0x%lx (%d)", gpa, r);
+		log_err("host: cannot map 0x%lx (%d)", gpa, r);
 		refused_total++;
 		host_exception(cpu, VEC_GP, true);
 	}

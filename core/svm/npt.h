@@ -28,11 +28,13 @@
  * An entry that no device may use; alone, one that the CPU may not use either. Not zero, because
  * QEMU's IOMMU reports no fault at an entry of zero.
  */
-#define PTE_NO_DMA	PTE_NEXT(1)
+#define PTE_NO_DMA	 PTE_NEXT(1)
 
-#define NPT_4K		1u
-#define NPT_2M		2u
-#define NPT_SIZE(level) (1ull << (12 + 9 * ((level)-1)))
+#define NPT_ADDRESS_BITS 48u
+
+#define NPT_4K		 1u
+#define NPT_2M		 2u
+#define NPT_SIZE(level)	 (1ull << (12 + 9 * ((level)-1)))
 
 struct npt {
 	uint64_t *root;	 /* PML4 page; NULL before npt_init */

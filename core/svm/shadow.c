@@ -112,7 +112,7 @@ int shadow_fault(struct shadow *s, uint64_t gpa, uint64_t info, uint64_t *error)
 
 	*error = info;
 	/* No address of memory, whatever a CPU without paging puts into it. */
-	if (gpa >> cpu_phys_bits())
+	if (gpa >> cpu_phys_bits() || gpa >> NPT_ADDRESS_BITS)
 		return -CL_EPERM;
 	if (s->nested_paging) {
 		uint64_t bits;

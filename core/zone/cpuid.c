@@ -20,11 +20,12 @@
 	(BIT32(7) | BIT32(12) | BIT32(14) | BIT32(18) | BIT32(21) | BIT32(22) | BIT32(28) |        \
 	 BIT32(29) | BIT32(31))
 
-/* Leaf 7: no TSC_ADJUST, SGX, HLE, PQM, RTM, PQE, LA57, shadow stacks, speculation MSRs. */
+/* Leaf 7: no TSC_ADJUST, SGX, HLE, PQM, RTM, MPX, PQE, LA57, shadow stacks, PKS, speculation MSRs.
+ */
 #define L7_EBX_CLEAR                                                                               \
-	(BIT32(1) | BIT32(2) | BIT32(4) | BIT32(11) | BIT32(12) | BIT32(15) | BIT32(25))
+	(BIT32(1) | BIT32(2) | BIT32(4) | BIT32(11) | BIT32(12) | BIT32(14) | BIT32(15) | BIT32(25))
 #define L7_ECX_CLEAR                                                                               \
-	(BIT32(4) | BIT32(5) | BIT32(7) | BIT32(16) | BIT32(24) | BIT32(29) | BIT32(30))
+	(BIT32(4) | BIT32(5) | BIT32(7) | BIT32(16) | BIT32(24) | BIT32(29) | BIT32(30) | BIT32(31))
 #define L7_ECX_OSPKE BIT32(4)
 #define L7_EDX_CLEAR                                                                               \
 	(BIT32(20) | BIT32(26) | BIT32(27) | BIT32(28) | BIT32(29) | BIT32(30) | BIT32(31))
