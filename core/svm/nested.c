@@ -263,6 +263,12 @@ static void guest_npf(struct cpu *cpu)
 	if (r == -CL_EPERM) {
 		log_warn("guest: access to 0x%lx refused", g->control.exit_info2);
 		refused_total++;
+		/* Its delivery would run into the same, for ever and past every interrupt. */
+		if (g->control.exit_int_info & EVENT_VALID) {
+			g->control.exit_code = EXIT_SHUTDOWN;
+			reflect(cpu);
+			return;
+		}
 		event_inject_exception(g, VEC_GP, true, 0);
 		return;
 	}

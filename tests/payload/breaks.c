@@ -28,6 +28,8 @@
 FRAGMENT_BEGIN(peek)
 "xor %eax, %eax; .byte 0x48, 0x90; test %eax, %eax; jnz 1f; mov (%rsi), %rbx; "
 	"1: vmmcall" FRAGMENT_END(peek);
+FRAGMENT_BEGIN(undefined)
+"ud2" FRAGMENT_END(undefined);
 FRAGMENT_BEGIN(smi_handler)
 ".code16; mov $0x20000, %ebx; movl $0x21494d53, (%ebx); rsm; .code64" FRAGMENT_END(smi_handler);
 FRAGMENT_BEGIN(loader)
@@ -148,6 +150,18 @@ static void no_long_mode(void)
 		differs += gpr[RBX] != host_sees;
 	}
 	say("no_long_mode: differs=%u\n", differs);
+}
+
+/* An exception of a guest whose IDT is where no memory is: it ends, and the Core goes on. */
+static void no_idt(void)
+{
+	guest_reset(undefined);
+	vmcb.control.nested_ctl = 0;
+	vmcb.save.efer = EFER_SVME | EFER_LMA;
+	vmcb.save.cr0 = CR0_PE | CR0_ET | CR0_NE;
+	vmcb.save.idtr.base = BEYOND;
+	guest_run();
+	say("no_idt: shutdown=%u\n", vmcb.control.exit_code == EXIT_SHUTDOWN);
 }
 
 /* The firmware's handler is in memory that the host may make writable, CPU 1's is just memory. */
@@ -272,6 +286,7 @@ void body(void)
 	if (argument("core", 0)) {
 		eject_cpu_1();
 		no_long_mode();
+		no_idt();
 		failing_launches();
 	}
 	control_registers();
