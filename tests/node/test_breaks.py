@@ -35,7 +35,7 @@ def test_closed():
     "Above the Core none of them leads anywhere, and what is allowed works."
     said = run(bare=False)
     says(said, "no_long_mode", differs=0)
-    says(said, "no_idt", shutdown=1)
+    says(said, "msi_stack", shutdown=1)
     says(said, "a20.keyboard", off=0)
     says(said, "a20.port_a", off=0)
     says(said, "invalid", refused=1, others_rip=0)

@@ -11,6 +11,7 @@
 #define PAM0	    0x80000090u
 #define KEYBOARD    0x64u
 #define PORT_A	    0x92u
+#define MSI_WINDOW  0xfee00000ul
 #define CPU_PLUG    0xcd8u
 #define SMI_EN	    0x630u
 #define BIOS	    0xf0000u
@@ -28,8 +29,8 @@
 FRAGMENT_BEGIN(peek)
 "xor %eax, %eax; .byte 0x48, 0x90; test %eax, %eax; jnz 1f; mov (%rsi), %rbx; "
 	"1: vmmcall" FRAGMENT_END(peek);
-FRAGMENT_BEGIN(undefined)
-"ud2" FRAGMENT_END(undefined);
+FRAGMENT_BEGIN(push)
+"push %rax; vmmcall" FRAGMENT_END(push);
 FRAGMENT_BEGIN(smi_handler)
 ".code16; mov $0x20000, %ebx; movl $0x21494d53, (%ebx); rsm; .code64" FRAGMENT_END(smi_handler);
 FRAGMENT_BEGIN(loader)
@@ -152,16 +153,25 @@ static void no_long_mode(void)
 	say("no_long_mode: differs=%u\n", differs);
 }
 
-/* An exception of a guest whose IDT is where no memory is: it ends, and the Core goes on. */
-static void no_idt(void)
+/* A guest whose stack is the MSI window, which it may not write: it ends, and the CPU goes on. */
+static void msi_stack(void)
 {
-	guest_reset(undefined);
+	static uint64_t idt32[32];
+	uint64_t handler = virt_to_phys(guest_stubs);
+
+	for (unsigned i = 0; i < ARRAY(idt32); i++)
+		idt32[i] = (handler & 0xffff) | 0x18ull << 16 | 0x8e00ull << 32 |
+			   (handler >> 16) << 48;
+	guest_reset(push);
 	vmcb.control.nested_ctl = 0;
-	vmcb.save.efer = EFER_SVME | EFER_LMA;
+	vmcb.save.efer = EFER_SVME;
 	vmcb.save.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	vmcb.save.idtr.base = BEYOND;
+	vmcb.save.cr4 = 0;
+	vmcb.save.cs.attrib = SEG_CODE32;
+	vmcb.save.idtr = (struct vmcb_seg){.limit = sizeof(idt32) - 1, .base = virt_to_phys(idt32)};
+	vmcb.save.rsp = MSI_WINDOW + 0x800;
 	guest_run();
-	say("no_idt: shutdown=%u\n", vmcb.control.exit_code == EXIT_SHUTDOWN);
+	say("msi_stack: shutdown=%u\n", vmcb.control.exit_code == EXIT_SHUTDOWN);
 }
 
 /* The firmware's handler is in memory that the host may make writable, CPU 1's is just memory. */
@@ -286,7 +296,7 @@ void body(void)
 	if (argument("core", 0)) {
 		eject_cpu_1();
 		no_long_mode();
-		no_idt();
+		msi_stack();
 		failing_launches();
 	}
 	control_registers();
