@@ -328,10 +328,14 @@ static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 	if (port == CONFIG_ADDRESS && size == 4) /* its second byte is no reset then */
 		return true;
 	for (unsigned i = 0; i < size; i++) {
-		enum verdict one = size > 1 && one_byte(port + i)
-					   ? REFUSE
-					   : check(false, port + i, (uint8_t)(value >> 8 * i));
+		bool all = size > 1 && one_byte(port + i);
+		enum verdict one = all ? REFUSE : PASS;
 
+		for (unsigned j = all ? 0 : i; j < (all ? size : i + 1); j++) {
+			enum verdict byte = check(false, port + i, (uint8_t)(value >> 8 * j));
+
+			one = byte > one ? byte : one;
+		}
 		worst = one > worst ? one : worst;
 	}
 	return pass(worst, port, value);
