@@ -43,7 +43,8 @@ ports_given = set()
 
 def free_port():
     """A TCP port of this machine that nobody uses right now, another one at each call. Between the
-    call and its use the kernel must not give it to a connection, so none of ip_local_port_range."""
+    call and its use the kernel must not give it to a connection, so none of ip_local_port_range,
+    where that leaves any."""
     first = 10000
     last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     if last - first < 1000:
