@@ -321,6 +321,11 @@ static bool one_byte(unsigned port)
 	       (!reset_reg.mmio && port == reset_reg.at);
 }
 
+static enum verdict worse(enum verdict a, enum verdict b)
+{
+	return a > b ? a : b;
+}
+
 static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 {
 	enum verdict worst = PASS;
@@ -328,15 +333,12 @@ static bool write_allowed(uint16_t port, unsigned size, uint32_t value)
 	if (port == CONFIG_ADDRESS && size == 4) /* its second byte is no reset then */
 		return true;
 	for (unsigned i = 0; i < size; i++) {
-		bool all = size > 1 && one_byte(port + i);
-		enum verdict one = all ? REFUSE : PASS;
-
-		for (unsigned j = all ? 0 : i; j < (all ? size : i + 1); j++) {
-			enum verdict byte = check(false, port + i, (uint8_t)(value >> 8 * j));
-
-			one = byte > one ? byte : one;
-		}
-		worst = one > worst ? one : worst;
+		worst = worse(worst, check(false, port + i, (uint8_t)(value >> 8 * i)));
+		if (size == 1 || !one_byte(port + i))
+			continue;
+		worst = worse(worst, REFUSE);
+		for (unsigned j = 0; j < size; j++)
+			worst = worse(worst, check(false, port + i, (uint8_t)(value >> 8 * j)));
 	}
 	return pass(worst, port, value);
 }

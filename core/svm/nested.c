@@ -236,17 +236,15 @@ static void reflect(struct cpu *cpu)
 	const struct vmcb *h = cpu->nested.vmcb12;
 
 	/* A CPU that refuses a state saves none; QEMU's saves its own, which is the Core's. */
-	if (code != EXIT_INVALID)
+	if (code != EXIT_INVALID) {
 		vmcb_copy_vmrun_state(&to->save, &g->save);
-
+		to->save.dr7 = cpu->debug.dr7;
+		cpu->host_vmcb->save.cr2 = g->save.cr2; /* #VMEXIT brings no old one back */
+	}
 	/* An injected software interrupt was cut short: RIP is what it was (build()). */
 	if (event_is_soft(h->control.event_inj) && (cpu->nested.injected & EVENT_VALID) &&
 	    event_is_soft(to->control.exit_int_info) && g->save.rip == h->control.next_rip)
 		to->save.rip = h->save.rip;
-	if (code != EXIT_INVALID) {
-		to->save.dr7 = cpu->debug.dr7;
-		cpu->host_vmcb->save.cr2 = g->save.cr2; /* #VMEXIT brings no old one back */
-	}
 	vmcb_copy_vmload_state(&cpu->host_vmcb->save, &g->save);
 	if (code < CL_EXIT_CODES || code == EXIT_NPF)
 		cpu->counters.reflected[code == EXIT_NPF ? 0xa0 : code]++;
