@@ -25,6 +25,9 @@ if not BUILD.is_absolute():
 #  tsc=reliable: the emulator's TSC runs evenly, but does not say so in CPUID; without this Linux
 #    reads the HPET instead, an emulated device, for every time stamp.
 KERNEL_ARGS = "console=ttyS0,115200 net.ifnames=0 tsc=reliable"
+# No devices that nobody needs. AHCI above all: QEMU's keeps what its ports' lists lead to mapped
+# until the port is stopped, whatever the IOMMU has been told since.
+MACHINE = "q35,sata=off,smbus=off,vmport=off"
 QUIET_ARGS = "quiet systemd.show_status=false"
 
 # Its modules are not in the first package, and not wanted.
@@ -144,6 +147,10 @@ class Machine:
                 str(usr / "lib/x86_64-linux-gnu"), str(usr / "bin/qemu-system-x86_64"),
                 "-L", str(usr / "share/qemu"), "-L", str(usr / "share/seabios")]
 
+    def _virtio(self):
+        """Behind an IOMMU virtio devices of QEMU are only if they say so."""
+        return ",iommu_platform=on,disable-legacy=on,disable-modern=off" if self.iommu else ""
+
     def _boot_arguments(self):
         node = BUILD / "node"
         vmlinuz = need(node / "vmlinuz", "run `make node`")
@@ -168,7 +175,8 @@ class Machine:
         if made.returncode:
             raise NodeError(f"cannot make the GRUB image: {made.stdout.strip()[-500:]}")
         arguments = ["-drive", "file=boot.iso,if=none,id=boot,format=raw,media=cdrom,readonly=on",
-                     "-device", "ide-cd,drive=boot,bootindex=0"]
+                     "-device", f"virtio-scsi-pci{self._virtio()}",
+                     "-device", "scsi-cd,drive=boot,bootindex=0"]
         if self.boot == "grub-uefi":
             for code, variables in OVMF:
                 if os.path.exists(code):
@@ -191,8 +199,7 @@ class Machine:
         def chardev(name):
             return f"socket,id={name},path={name}.sock,server=on,wait=off"
 
-        # Behind an IOMMU virtio devices of QEMU are only if they say so.
-        virtio = ",iommu_platform=on,disable-legacy=on,disable-modern=off" if self.iommu else ""
+        virtio = self._virtio()
 
         def disk(name, path):
             return ["-drive", f"file={double_commas(path)},if=none,id={name},format=raw,"
@@ -201,7 +208,7 @@ class Machine:
 
         arguments = [
             *self._qemu(), "-name", "cloister-node",
-            "-accel", f"tcg,thread={self.threads}", "-machine", "q35", "-cpu", self.cpu,
+            "-accel", f"tcg,thread={self.threads}", "-machine", MACHINE, "-cpu", self.cpu,
             "-smp", str(self.smp), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-chardev", chardev("console") + ",logfile=console.log", "-serial", "chardev:console",
