@@ -10,11 +10,13 @@
 #define IOREGSEL       0x00u
 #define IOWIN	       0x10u
 #define IOAPIC_EOI     0x40u
-#define IOAPIC_FIRST   0x10u	 /* index of the first redirection entry, two registers each */
-#define MODES_ALLOWED  0x93u	 /* fixed, lowest priority, NMI, ExtINT: not SMI, INIT, SIPI */
-#define HPET_TIMERS    0x100u	 /* 32 bytes a timer: configuration, comparator, message */
-#define HPET_MESSAGE   BIT64(14) /* interrupt by a write of its own */
-#define DOOR_PAGES     16u
+#define IOAPIC_FIRST   0x10u /* index of the first redirection entry, two registers each */
+/* An upper half's other bits are reserved; in QEMU they say which APIC register to write. */
+#define IOAPIC_DEST   0xff000000u
+#define MODES_ALLOWED 0x93u	/* fixed, lowest priority, NMI, ExtINT: not SMI, INIT, SIPI */
+#define HPET_TIMERS   0x100u	/* 32 bytes a timer: configuration, comparator, message */
+#define HPET_MESSAGE  BIT64(14) /* interrupt by a write of its own */
+#define DOOR_PAGES    16u
 
 static struct door_page {
 	uint64_t pa;
@@ -83,8 +85,10 @@ static bool allowed(struct door_page *page, uint64_t at, unsigned size, uint64_t
 		if (at != IOWIN)
 			return size == 4 && (at == IOREGSEL || at == IOAPIC_EOI);
 		*(volatile uint32_t *)phys_to_virt(page->pa + IOREGSEL) = page->index;
-		return size == 4 && (page->index < IOAPIC_FIRST || (page->index & 1) ||
-				     (MODES_ALLOWED >> (value >> 8 & 7) & 1));
+		if (size != 4 || page->index < IOAPIC_FIRST)
+			return size == 4;
+		return page->index & 1 ? !(value & ~IOAPIC_DEST)
+				       : (MODES_ALLOWED >> (value >> 8 & 7) & 1);
 	case DOOR_HPET:
 		if (at < HPET_TIMERS)
 			return true;
