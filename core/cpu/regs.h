@@ -78,8 +78,10 @@
 #define MSR_TOP_MEM	 0xc001001au
 #define MSR_TOP_MEM2	 0xc001001du
 #define MSR_PATCH_LOADER 0xc0010020u
+#define MSR_MC_REDIRECT	 0xc0010022u /* #MC by a vector or an SMI instead */
 #define VM_CR_DIS_A20M	 BIT64(2)
 #define MSR_MMIO_CFG	 0xc0010058u
+#define MSR_CPU_WATCHDOG 0xc0010074u /* machine checks by its own timer */
 #define MSR_SMI_FIRST	 0xc0010050u
 #define MSR_SMI_LAST	 0xc0010056u
 #define MSR_MTRR_FIRST	 0x200u
