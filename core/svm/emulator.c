@@ -12,7 +12,8 @@
 
 #define HYPERVISOR_NAME 0x40000000u /* CPUID: who emulates the machine, if anyone */
 #define NAME_TCG	0x54474354u /* TCGT… */
-#define CR4_EVERY_CPU	0x7ffu	    /* up to OSXMMEXCPT: what every x86-64 CPU has */
+#define HLT		0xf4u
+#define CR4_EVERY_CPU	0x7ffu /* up to OSXMMEXCPT: what every x86-64 CPU has */
 
 static bool is_tcg(void)
 {
@@ -65,6 +66,17 @@ void emulator_exit(struct vmcb *v, const struct emulated *e)
 	memcpy(v->control.intercept, e->intercept, sizeof(e->intercept));
 	if (e->pae && !(v->save.cr0 & CR0_PG))
 		v->save.cr4 &= ~CR4_PAE;
+}
+
+void emulator_woken(struct vmcb *v, const struct space *space)
+{
+	uint8_t bytes[INSN_MAX_LENGTH];
+
+	if (!is_tcg() || !(v->control.int_state & INT_SHADOW) || v->control.exit_code == EXIT_HLT ||
+	    !space_fetch(space, bytes) || bytes[0] != HLT)
+		return;
+	v->save.rip++;
+	v->control.int_state &= ~INT_SHADOW;
 }
 
 /* Bits of CR4 that the CPU has (APM vol. 2, section 3.1.3; vol. 3, appendix E). */

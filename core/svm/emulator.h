@@ -13,6 +13,10 @@
  * timer, and the host stands still until something else interrupts it. After such an entry the APIC
  * is made to look again.
  *
+ * VMRUN knows no interrupt shadow. A guest that exits between STI and HLT would take its interrupt
+ * before the HLT, and then sleep: Linux's idle loop with a task to run and no timer. So an exit
+ * there that is not the HLT's own counts as what ends it.
+ *
  * #VMEXIT loads CR0 before CR4 and EFER, by the code of MOV to CR0: from a guest with LME = 1,
  * PG = 0 and PAE = 0 it loads no CR0 at all, and the Core would run on without paging. So no guest
  * gets there. While it runs with LME = 1 and PG = 0, PAE is set, which without paging has no
@@ -37,6 +41,9 @@ struct emulated {
 /* Around each entry of a guest. let_cr0: the write to CR0 that it exited for is to be made now. */
 struct emulated emulator_enter(struct vmcb *v, bool let_cr0);
 void emulator_exit(struct vmcb *v, const struct emulated *e);
+
+/* After an exit of which the guest shall know nothing: step over a HLT in STI's shadow. */
+void emulator_woken(struct vmcb *v, const struct space *space);
 
 /* An exit that nobody but emulator_enter() wanted: an access to CR4. Does it, and steps over it. */
 void emulator_cr4(struct vmcb *v, uint64_t *gpr, const struct space *space);

@@ -357,6 +357,8 @@ static void host_exit(struct cpu *cpu)
 	case EXIT_NMI:
 		event_requeue(v, 0);
 		cpu_take_nmi();
+		space_host(&space, &v->save);
+		emulator_woken(v, &space);
 		break;
 	case EXIT_IRET:
 		event_requeue(v, 0);
@@ -369,7 +371,7 @@ static void host_exit(struct cpu *cpu)
 	case EXIT_INVALID:
 		machine_reset("triple fault or impossible state");
 	case EXIT_INIT:
-		break; /* not by the interrupt command register, so of no known sender: nothing */
+		break; /* a device's: nothing, where the CPU leaves it at the exit; TCG does not */
 	default:
 		panic("host: exit code 0x%x, RIP 0x%lx", code, v->save.rip);
 	}

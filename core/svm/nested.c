@@ -251,6 +251,17 @@ static void reflect(struct cpu *cpu)
 	nested_to_host(cpu);
 }
 
+/* The exit was not the guest's doing. */
+static void guest_again(struct cpu *cpu)
+{
+	struct vmcb *g = cpu->guest_vmcb;
+	struct space space;
+
+	event_requeue(g, cpu->nested.injected);
+	space_guest(&space, &g->save, &cpu->nested.vmcb12->control.ncr3);
+	emulator_woken(g, &space);
+}
+
 static void guest_npf(struct cpu *cpu)
 {
 	struct vmcb *g = cpu->guest_vmcb;
@@ -279,7 +290,7 @@ static void guest_npf(struct cpu *cpu)
 		reflect(cpu);
 		return;
 	}
-	event_requeue(g, cpu->nested.injected);
+	guest_again(cpu);
 }
 
 /* An exception that the Core finds for the guest's instruction, as if the CPU had. */
@@ -465,7 +476,7 @@ void nested_run(struct cpu *cpu)
 		break;
 	case EXIT_NMI:
 		cpu_take_nmi();
-		event_requeue(g, cpu->nested.injected);
+		guest_again(cpu);
 		break;
 	case EXIT_EXCEPTION + VEC_MC:
 		panic("machine check");

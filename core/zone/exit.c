@@ -328,7 +328,10 @@ static void exception(struct cpu *cpu, struct zone_vcpu *vcpu, unsigned vector)
 void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	uint32_t code = (uint32_t)vcpu->vmcb->control.exit_code;
+	struct space space;
 
+	vcpu_space(vcpu, &space);
+	emulator_woken(vcpu->vmcb, &space);
 	if (vcpu->state != VCPU_ON) { /* the zone has sent it INIT */
 		yield(cpu, vcpu, EXIT_INTR);
 		return;

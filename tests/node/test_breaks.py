@@ -26,6 +26,8 @@ def test_control():
     says(said, "a20.keyboard", off=1)
     says(said, "a20.port_a", off=1)
     says(said, "invalid", refused=1, others_rip=1)
+    says(said, "ioapic_register", written=1)
+    says(said, "shadow.vmrun", before_hlt=1)
     says(said, "smi.other_cpu", done=1, taken=1)
     says(said, "cr4_after_cr0", vector=-1, got=1)
 
@@ -39,6 +41,8 @@ def test_closed():
     says(said, "a20.keyboard", off=0)
     says(said, "a20.port_a", off=0)
     says(said, "invalid", refused=1, others_rip=0)
+    says(said, "ioapic_register", written=0)
+    says(said, "shadow.sti", before_hlt=0)
     says(said, "failing_launches", refused=24, both=1, leaked=0)
     says(said, "smi.boot_cpu", taken=0)
     says(said, "smi.other_cpu", done=1, taken=0)

@@ -13,6 +13,11 @@
 #define PORT_A	    0x92u
 #define MSI_WINDOW  0xfee00000ul
 #define CPU_PLUG    0xcd8u
+#define IOAPIC	    0xfec00000ul
+#define COM1_ENTRY  0x18u /* of the I/O APIC, first of two registers */
+#define COM1_IER    0x3f9u
+#define COM1_MCR    0x3fcu
+#define TPR	    0x80u
 #define SMI_EN	    0x630u
 #define BIOS	    0xf0000u
 #define BIOS_SMI    0xff00u	/* behind a run of NOPs: wherever its handler starts */
@@ -265,6 +270,49 @@ static void invalid(void)
 	    vmcb.save.rip != virt_to_phys(peek));
 }
 
+/* What an I/O APIC's entry names in bits 55:48 is a register of the local APIC to QEMU. */
+static void ioapic_register(void)
+{
+	volatile uint32_t *select = phys_to_virt(IOAPIC), *window = phys_to_virt(IOAPIC + 0x10);
+	volatile uint32_t *tpr = phys_to_virt(MSI_WINDOW + TPR);
+
+	*select = COM1_ENTRY + 1;
+	*window = TPR << 12;
+	*select = COM1_ENTRY;
+	*window = 0x40;
+	outb(COM1_MCR, 0x0b);
+	outb(COM1_IER, 2); /* "transmitter empty", at once */
+	outb(COM1_IER, 0);
+	*window = 0x10000; /* masked again */
+	say("ioapic_register: written=%u\n", *tpr == 0x40);
+	*tpr = 0;
+}
+
+/*
+ * STI, then HLT in another region, which the Core maps at an exit of its own. An interrupt that is
+ * pending ends the HLT, and does not come before it. By VMRUN alone the emulator gets that wrong.
+ */
+static void shadow(bool by_vmrun)
+{
+	static const uint8_t sti = 0xfb, hlt_vmmcall[] = {0xf4, 0x0f, 0x01, 0xd9};
+	uint64_t hlt = CODE;
+
+	memcpy(phys_to_virt(hlt - 1), &sti, 1);
+	memcpy(phys_to_virt(hlt), hlt_vmmcall, sizeof(hlt_vmmcall));
+	guest_reset(phys_to_virt(hlt - !by_vmrun));
+	vmcb_intercept(&vmcb, ICPT_HLT);
+	vmcb.control.int_ctl = V_IRQ | V_IGN_TPR | V_INTR_MASKING | 0x40ull << 32;
+	if (by_vmrun) {
+		vmcb.control.int_state = INT_SHADOW;
+		vmcb.save.rflags |= RFLAGS_IF;
+	}
+	guest_run();
+	const uint64_t *frame = phys_to_virt(vmcb.save.rsp);
+
+	say("shadow.%s: before_hlt=%u\n", by_vmrun ? "vmrun" : "sti",
+	    guest_vector() == 0x40 && frame[0] == hlt);
+}
+
 /* QEMU's CPU hot-plug: CPU 1 would be gone, and is wanted below. */
 static void eject_cpu_1(void)
 {
@@ -293,6 +341,9 @@ void body(void)
 	a20(KEYBOARD, 0xdd20, 0xdf20, "a20.keyboard");
 	a20(PORT_A, 0x00000002, 0x02020202, "a20.port_a");
 	invalid();
+	ioapic_register();
+	shadow(false);
+	shadow(true);
 	if (argument("core", 0)) {
 		eject_cpu_1();
 		no_long_mode();
