@@ -79,6 +79,7 @@
 #define MSR_TOP_MEM2	 0xc001001du
 #define MSR_PATCH_LOADER 0xc0010020u
 #define MSR_MC_REDIRECT	 0xc0010022u /* #MC by a vector or an SMI instead */
+#define VM_CR_R_INIT	 BIT64(1)
 #define VM_CR_DIS_A20M	 BIT64(2)
 #define MSR_MMIO_CFG	 0xc0010058u
 #define MSR_CPU_WATCHDOG 0xc0010074u /* machine checks by its own timer */

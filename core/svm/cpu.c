@@ -105,8 +105,12 @@ static struct cpu *cpu_init(unsigned id)
 	nested_init_cpu(cpu);
 	write_cr4(read_cr4() | CR4_MCE); /* a machine check comes to the Core, not a shutdown */
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
-	/* A20M# off would alias physical addresses, of the Core as well: section 15.30.1. */
-	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
+	/*
+	 * A20M# off would alias physical addresses, of the Core as well: section 15.30.1. And INIT,
+	 * which a device's message may be, becomes #SX where no guest's intercept meets it: the
+	 * Core fails, and no CPU waits for the host to start it.
+	 */
+	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M | VM_CR_R_INIT);
 	wrmsr(MSR_SVM_HSAVE_PA, virt_to_phys(page_or_panic()));
 	__asm__ volatile("clgi\n\tvmsave %0" : : "a"(cpu->core_state) : "memory");
 	return cpu;

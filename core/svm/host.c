@@ -371,7 +371,7 @@ static void host_exit(struct cpu *cpu)
 	case EXIT_INVALID:
 		machine_reset("triple fault or impossible state");
 	case EXIT_INIT:
-		break; /* a device's: nothing, where the CPU leaves it at the exit; TCG does not */
+		break; /* a device's: it stays pending, see VM_CR_R_INIT */
 	default:
 		panic("host: exit code 0x%x, RIP 0x%lx", code, v->save.rip);
 	}
