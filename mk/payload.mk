@@ -27,6 +27,9 @@ all: payloads
 
 #: make fuzz-node      random VMCBs, calls, zones and page moves at the Core, FUZZ_SECONDS long
 .PHONY: fuzz-node
-fuzz-node: core payloads
+fuzz-node: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
 	$(Q)FUZZ_NODE_SECONDS=$(FUZZ_SECONDS) tests/node/run -k svm.fuzz
 $(eval $(call payload_rule,breaks,$(PAYLOAD_dir)/breaks.c))
