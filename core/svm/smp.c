@@ -10,7 +10,7 @@
 struct cpu *cpus[CPUS_MAX];
 unsigned nr_cpus;
 
-static uint32_t locked;
+static uint32_t next_ticket, serving; /* of the lock: who waits longest has it next */
 static bool stopping;
 
 static void halt(void)
@@ -28,12 +28,12 @@ void smp_add(struct cpu *cpu)
 
 void core_lock(void)
 {
-	while (__atomic_exchange_n(&locked, 1, __ATOMIC_SEQ_CST)) {
-		while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
-			if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
-				halt();
-			__asm__ volatile("pause");
-		}
+	uint32_t ticket = __atomic_fetch_add(&next_ticket, 1, __ATOMIC_SEQ_CST);
+
+	while (__atomic_load_n(&serving, __ATOMIC_SEQ_CST) != ticket) {
+		if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+			halt();
+		__asm__ volatile("pause");
 	}
 	if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
 		halt();
@@ -41,7 +41,7 @@ void core_lock(void)
 
 void core_unlock(void)
 {
-	__atomic_store_n(&locked, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&serving, serving + 1, __ATOMIC_SEQ_CST);
 }
 
 static bool in_guest(const struct cpu *cpu)
