@@ -40,6 +40,14 @@ void part_watch_break(uint64_t pfn)
 		ASSUME(false);
 }
 
+void part_page_drop_views(struct zone *z)
+{
+	if (whole)
+		page_drop_views(z);
+	else
+		ASSUME(false);
+}
+
 void part_page_drop_shared_views(void)
 {
 	if (whole)

@@ -15,6 +15,7 @@ void part_window_make_room(struct zone *z);
 bool part_page_surrender_frame(uint64_t pfn);
 void part_shadow_drop_all(void);
 void part_watch_break(uint64_t pfn);
+void part_page_drop_views(struct zone *z);
 void part_page_drop_shared_views(void);
 
 #endif

@@ -338,7 +338,7 @@ void step_release(void)
 	begin();
 	struct zone *z = zone_at(0);
 
-	ASSUME(z->state == CL_ZONE_ENDING && !other_uses_seen());
+	ASSUME(z->state == CL_ZONE_ENDING && !z->reaping && !other_uses_seen());
 	zones_reap();
 	end();
 }

@@ -61,6 +61,7 @@
 #define MSR_SFMASK	 0xc0000084u
 #define MSR_KERNEL_GS	 0xc0000102u
 #define MSR_TSC_AUX	 0xc0000103u
+#define MSR_XSS		 0xda0u
 #define MSR_TSC_RATIO	 0xc0000104u
 #define TSC_RATIO_ONE	 BIT64(32)
 #define MSR_KVM_OLD	 0x11u	     /* and 0x12: KVM's first clock, which writes to memory */

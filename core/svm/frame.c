@@ -85,6 +85,11 @@ static void map_host_page(uint64_t pfn)
 	ASSERT(!r);
 }
 
+bool frame_in_shadows(uint64_t pfn)
+{
+	return frames[pfn] >> GPN_SHIFT || region_large[pfn >> (REGION_SHIFT - PAGE_SHIFT)];
+}
+
 /* A HOST frame on its way to another state: a leaf of its own in the host's table, no shadows. */
 static int single_out(uint64_t pfn)
 {
@@ -95,7 +100,7 @@ static int single_out(uint64_t pfn)
 
 	if (r)
 		return r;
-	if (frames[pfn] >> GPN_SHIFT || region_large[pfn >> (REGION_SHIFT - PAGE_SHIFT)])
+	if (frame_in_shadows(pfn))
 		shadow_drop_all();
 	ASSERT(!(frames[pfn] >> GPN_SHIFT));
 	return 0;

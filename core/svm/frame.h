@@ -72,6 +72,9 @@ void frame_merge_host(void);
 void frame_count_shadow(uint64_t pa, unsigned level);
 void frame_uncount_shadow(uint64_t leaf, unsigned level);
 
+/* Does a shadow or shared side lead to a HOST frame? Perhaps only to others of its region. */
+bool frame_in_shadows(uint64_t pfn);
+
 /* The whole 2 MiB region at pa is HOST RAM, or all of it is DEVICE: may be mapped by one leaf. */
 bool frame_region_uniform(uint64_t pa);
 

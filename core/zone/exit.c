@@ -141,6 +141,10 @@ static void npf(struct cpu *cpu, struct zone_vcpu *vcpu)
 	bool private = gpa & cbit;
 	int r;
 
+	if (gpa >> (zone_cbit() + 1)) {
+		vcpu_kill(cpu, vcpu, "address 0x%lx is beyond the C-bit", gpa);
+		return;
+	}
 	if (vcpu->flat && private) {
 		start_long_mode(vcpu);
 		return;
@@ -366,8 +370,8 @@ void exit_handle(struct cpu *cpu, struct zone_vcpu *vcpu)
 	case EXIT_IRET:
 		irq_nmi_done(vcpu);
 		break;
-	case EXIT_INVD:
-		__asm__ volatile("wbinvd" : : : "memory");
+	case EXIT_INVD: /* nothing: a zone has no use for either, and others would wait for it */
+	case EXIT_WBINVD:
 		if (!skip_decoded(vcpu))
 			inject(vcpu, VEC_UD);
 		break;

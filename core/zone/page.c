@@ -140,6 +140,9 @@ static int take_frame(struct zone_vcpu *v, uint64_t gpa, uint64_t *pfn)
 	/* An address that is no RAM of the host cannot hold a page; the host sees a fault. */
 	if (frame_state(*pfn) != FRAME_HOST)
 		return -CL_EFAULT;
+	/* In its own shared side, most likely. What only concerns the zone costs others nothing. */
+	if (v->zone->state == CL_ZONE_LIVE && frame_in_shadows(*pfn))
+		page_drop_views(v->zone);
 	return frame_claim(*pfn, v->zone->slot, (uint32_t)(gpa >> PAGE_SHIFT));
 }
 
@@ -295,6 +298,10 @@ int page_touch_shared(struct zone_vcpu *v, uint64_t gpa, uint64_t info, uint64_t
 	int r = shadow_install(&v->view, gpa, &leaf, PTE_NX, NPT_4K);
 
 	if (r) {
+		page_drop_views(z);
+		r = shadow_install(&v->view, gpa, &leaf, PTE_NX, NPT_4K);
+	}
+	if (r) {
 		page_drop_shared_views();
 		r = shadow_install(&v->view, gpa, &leaf, PTE_NX, NPT_4K);
 	}
@@ -390,7 +397,7 @@ bool page_release_some(struct zone *z)
 	return false;
 }
 
-static void drop_views(struct zone *z)
+void page_drop_views(struct zone *z)
 {
 	epoch_advance(&z->epoch);
 	smp_shoot(&z->epoch);
@@ -400,5 +407,5 @@ static void drop_views(struct zone *z)
 
 void page_drop_shared_views(void)
 {
-	zones_each(drop_views);
+	zones_each(page_drop_views);
 }

@@ -54,7 +54,8 @@ bool page_test_clear_accessed(struct zone *z, uint64_t index);
 /* Frames of a zone that ends: some more are zeroed and back with the host. False: all are. */
 bool page_release_some(struct zone *z);
 
-/* Shared sides of all zones are built anew: a frame that they may map changes hands. */
+/* Shared sides are built anew, a zone's or all: a frame that they may map changes hands. */
+void page_drop_views(struct zone *z);
 void page_drop_shared_views(void);
 
 #endif

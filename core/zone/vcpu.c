@@ -24,6 +24,7 @@ static const unsigned zone_intercepts[] = {
 	ICPT_RDPMC,
 	ICPT_CPUID,
 	ICPT_INVD,
+	ICPT_WBINVD,
 	ICPT_HLT,
 	ICPT_INVLPGA,
 	ICPT_IOIO,
@@ -48,11 +49,12 @@ static const unsigned zone_intercepts[] = {
 /* The same for every zone, and not written after this. */
 static uint8_t *zone_iopm, *zone_msrpm;
 const uint8_t *zone_zeros;
-static bool has_tsc_aux;
+static bool has_tsc_aux, has_xss;
 
 void vcpus_init(void)
 {
 	has_tsc_aux = cpuid(0x80000001, 0).edx & BIT64(27);
+	has_xss = cpuid(0, 0).eax >= 0xd && (cpuid(0xd, 1).eax & BIT64(3));
 	zone_iopm = pages_alloc(IOPM_PAGES);
 	zone_msrpm = pages_alloc(MSRPM_PAGES);
 	zone_zeros = page_alloc();
@@ -86,15 +88,22 @@ int vcpu_init(struct zone_vcpu *vcpu)
 	return 0;
 }
 
-static void swap_tsc_aux(struct zone_vcpu *vcpu)
+static void swap_msr(bool has, uint32_t msr, uint64_t *other)
 {
-	if (!has_tsc_aux)
+	if (!has)
 		return;
-	uint64_t live = rdmsr(MSR_TSC_AUX);
+	uint64_t live = rdmsr(msr);
 
-	if (live != vcpu->tsc_aux)
-		wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
-	vcpu->tsc_aux = live;
+	if (live != *other)
+		wrmsr(msr, *other);
+	*other = live;
+}
+
+/* XSS of a zone is 0: XRSTORS would reach supervisor states that are the host's still. */
+static void swap_msrs(struct zone_vcpu *vcpu)
+{
+	swap_msr(has_tsc_aux, MSR_TSC_AUX, &vcpu->tsc_aux);
+	swap_msr(has_xss, MSR_XSS, &vcpu->xss);
 }
 
 /* Registers that no VMCB holds: the host's out, the zone's in. */
@@ -102,7 +111,7 @@ static void load_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	fpu_store(cpu->fpu_host, &cpu->xcr0_host);
 	fpu_load(vcpu->fpu, vcpu->xcr0);
-	swap_tsc_aux(vcpu);
+	swap_msrs(vcpu);
 	vcpu->on = cpu;
 	cpu->vcpu = vcpu;
 	cpu->run = RUN_ZONE;
@@ -112,7 +121,7 @@ static void store_live(struct cpu *cpu, struct zone_vcpu *vcpu)
 {
 	fpu_store(vcpu->fpu, &vcpu->xcr0);
 	fpu_load(cpu->fpu_host, cpu->xcr0_host);
-	swap_tsc_aux(vcpu);
+	swap_msrs(vcpu);
 	vcpu->on = NULL;
 }
 

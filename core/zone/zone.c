@@ -125,12 +125,18 @@ static void release(struct zone *z)
 	z->stats.surrendered_pages = z->stats.shared_pages = 0;
 }
 
-void zone_discard(struct zone *z)
+static void release_pages(struct zone *z)
 {
-	while (z->recs && page_release_some(z)) {
+	while (page_release_some(z)) {
 		core_unlock();
 		core_lock();
 	}
+}
+
+void zone_discard(struct zone *z)
+{
+	if (z->recs)
+		release_pages(z);
 	release(z);
 	memset(z, 0, sizeof(*z));
 }
@@ -165,19 +171,14 @@ void zones_reap(void)
 {
 	for (unsigned i = 0; i < ZONES_MAX; i++) {
 		struct zone *z = &zones[i];
-		uint64_t instance = z->instance;
 
-		/* Another CPU may help, and finish it. */
-		while (z->state == CL_ZONE_ENDING && z->instance == instance && !in_use(z)) {
-			if (!page_release_some(z)) {
-				release(z);
-				z->state = CL_ZONE_DEAD;
-				log_info("zone %lu ended: %s", z->instance, z->reason);
-				break;
-			}
-			core_unlock();
-			core_lock();
-		}
+		if (z->state != CL_ZONE_ENDING || z->reaping || in_use(z))
+			continue;
+		z->reaping = true; /* by one CPU: the others go on meanwhile */
+		release_pages(z);
+		release(z);
+		z->state = CL_ZONE_DEAD;
+		log_info("zone %lu ended: %s", z->instance, z->reason);
 	}
 }
 

@@ -80,9 +80,9 @@ struct zone_vcpu {
 	const struct cpu *on; /* the CPU that runs it at the moment */
 	struct vmcb *vmcb;    /* all of the state that the CPU keeps */
 	uint64_t gpr[16];
-	uint8_t *fpu; /* XSAVE area while the zone does not run */
-	uint64_t xcr0, tsc_aux;
-	struct debug_regs debug; /* as the zone sees them */
+	uint8_t *fpu;		     /* XSAVE area while the zone does not run */
+	uint64_t xcr0, tsc_aux, xss; /* the last two: the host's while the zone runs */
+	struct debug_regs debug;     /* as the zone sees them */
 
 	uint8_t startup_vector;
 	uint8_t icr_dest; /* of the interrupt command that it is about to write */
@@ -133,6 +133,7 @@ struct zone {
 	size_t open_list_pages;
 	uint32_t nr_open, hand; /* CLOCK */
 	uint64_t released;	/* ENDING: pages below this index are scrubbed and given back */
+	bool reaping;		/* ENDING: a CPU is at it */
 	uint32_t scan_left;	/* pages that the idle scan under way has not seen */
 	uint64_t next_scan;	/* TSC of the next idle scan */
 
