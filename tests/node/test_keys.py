@@ -103,7 +103,8 @@ def test_not_in_a_dump(node):
         expect(corekeys.public_half(search.report_key) == search.public,
                "the derived report key is not the Core's")
         good, sealed = search.sealed_opened()
-        expect(sealed >= 16 and good == sealed,
+        # One may just be opened: its contents are there already, its state changes after that.
+        expect(sealed >= 16 and good >= sealed - 1,
                f"the derived key opens {good} of {sealed} sealed pages")
 
         moments, in_core, in_use = 0, 0, 0
