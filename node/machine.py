@@ -91,6 +91,11 @@ def need(path, how):
     return path
 
 
+def default_run_dir(name):
+    """Of two test runners side by side (tests/node/run) each has its own."""
+    return BUILD / "run" / (name + os.environ.get("NODE_LANE", ""))
+
+
 def die_with_parent():
     """In the child: end when the thread that started it ends, however that happens."""
     PR_SET_PDEATHSIG = 1
@@ -129,7 +134,7 @@ class Machine:
         self.iommu, self.newer_qemu = iommu, newer_qemu
         self.threads = threads  # "multi": true parallelism, for what patches no code of its own
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
-        self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
+        self.run_dir = Path(run_dir) if run_dir else default_run_dir(name)
         self.esp, self.boot_disk = dict(esp or {}), boot_disk
         self.state = Path(state).absolute() if state else None
         self.tpm = None
