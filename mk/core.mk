@@ -4,13 +4,18 @@ CORE_OUT := $(BUILD)/core
 CORE_SRC := $(sort $(wildcard core/*/*.c core/*/*.S))
 CORE_OBJ := $(CORE_SRC:core/%=$(CORE_OUT)/%.o)
 
+# DEBUG=1: a Core that shows more than a host may see. It says so in its version and its reports,
+# which no verifier accepts then, and gives zones no keys.
+DEBUG ?= 0
+CORE_VERSION := $(VERSION)+g$(GIT_REV)$(if $(filter 1,$(DEBUG)),.debug)
 CORE_BASE_FLAGS := $(STRICT) -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mcmodel=small \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-common \
-	-ffile-prefix-map=$(CURDIR)=. -Icore -Iinclude -DCORE_VERSION='"$(VERSION)+g$(GIT_REV)"'
+	-ffile-prefix-map=$(CURDIR)=. -Icore -Iinclude -DCORE_VERSION='"$(CORE_VERSION)"' \
+	-DCORE_DEBUG=$(if $(filter 1,$(DEBUG)),1,0)
 # Vector registers belong to the host and its guests: only the page cipher may use them.
 CORE_FLAGS := $(CORE_BASE_FLAGS) -O2 -mgeneral-regs-only
 CORE_CIPHER_FLAGS := $(CORE_BASE_FLAGS) -O3
-CORE_LDFLAGS := -nostdlib -static -Wl,-T,core/core.lds -Wl,--build-id=none \
+CORE_LDFLAGS := -nostdlib -static -Wl,-T,core/core.lds -Wl,--build-id=sha1 \
 	-Wl,-z,noexecstack -Wl,--orphan-handling=error -Wl,--fatal-warnings
 
 all: core
@@ -50,7 +55,7 @@ $(CORE_OUT)/cloister-core.elf: $(CORE_OUT)/cloister-core.elf64
 -include $(CORE_OBJ:.o=.d)
 
 #: make check-size     lines of code of the Core against its budget
-CORE_LINES_MAX := 11100
+CORE_LINES_MAX := 12000
 .PHONY: check-size
 check-size:
 	$(Q)scripts/core-lines $(CORE_LINES_MAX)

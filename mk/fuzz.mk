@@ -3,7 +3,7 @@
 # A target NAME is tests/fuzz/NAME.c and one line below: $(call fuzz,NAME,SOURCES,FLAGS,LIBS).
 FUZZ_SECONDS ?= 60
 FUZZ_OUT := $(BUILD)/fuzz
-FUZZ_BASE_FLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -DCORE_VERSION='"0.0.0"' \
+FUZZ_BASE_FLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -DCORE_VERSION='"0.0.0"' -DCORE_DEBUG=0 \
 	-DCLOISTER_VERSION='"$(VERSION)"' -include tests/fuzz/model/privileged.h \
 	-Itests/fuzz/model -Iinclude -Icore -Itests/fuzz -I$(TOOLS_gen) -fno-omit-frame-pointer -mno-red-zone \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all

@@ -58,6 +58,8 @@ static json_t *claims(const struct cl_report *r)
 	err |= set_text(o, "core_version", r->core_version);
 	err |= set_text(o, "root", r->root);
 	err |= set_text(o, "iommu", r->iommu);
+	err |= set_text(o, "remap", r->remap);
+	err |= set_hex(o, "core_build", r->build, sizeof(r->build));
 	err |= set_number(o, "instance", r->instance);
 	err |= set_number(o, "vcpus", r->vcpus);
 	err |= set_number(o, "memory_bytes", r->memory_bytes);

@@ -45,6 +45,8 @@ static const struct claim {
 	CLAIM(CL_CLAIM_CORE_VERSION, "core_version", KIND_TEXT, CL_TEXT_SIZE - 1, core_version),
 	CLAIM(CL_CLAIM_IOMMU, "iommu", KIND_TEXT, CL_TEXT_SIZE - 1, iommu),
 	CLAIM(CL_CLAIM_ROOT, "root", KIND_TEXT, CL_TEXT_SIZE - 1, root),
+	CLAIM(CL_CLAIM_REMAP, "remap", KIND_TEXT, CL_TEXT_SIZE - 1, remap),
+	CLAIM(CL_CLAIM_BUILD, "build", KIND_BYTES, CL_BUILD_SIZE, build),
 #undef CLAIM
 };
 

@@ -65,6 +65,8 @@ static void print_claims(FILE *out, const struct cl_report *r)
 	fprintf(out, "   ├─ %-13s %s\n", "core-version", r->core_version);
 	fprintf(out, "   ├─ %-13s %s\n", "root", r->root);
 	fprintf(out, "   ├─ %-13s %s\n", "iommu", r->iommu);
+	fprintf(out, "   ├─ %-13s %s\n", "remap", r->remap);
+	print_hex(out, "core-build", r->build, sizeof(r->build));
 	fprintf(out, "   ├─ %-13s %" PRIu64 "\n", "instance", r->instance);
 	fprintf(out, "   ├─ %-13s %" PRIu32 "\n", "vcpus", r->vcpus);
 	fprintf(out, "   ├─ %-13s %" PRIu64 " bytes\n", "memory", r->memory_bytes);

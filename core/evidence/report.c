@@ -14,8 +14,8 @@
 #define COSE_HDR_ALG   1u
 #define COSE_ALG_ES256 (-7)
 #define COSE_HDR_MAX   8u
-#define CLAIMS	       13u
-/* Claims and Sig_structure need about 300 and 330 bytes. */
+#define CLAIMS	       15u
+/* Claims and Sig_structure need about 330 and 360 bytes. */
 #define PAYLOAD_MAX	 512u
 #define TO_BE_SIGNED_MAX (PAYLOAD_MAX + 64u)
 
@@ -43,7 +43,7 @@ static void put_claims(struct cbor_out *o, const struct report_claims *c)
 	cbor_put_uint(o, CL_CLAIM_EAT_NONCE);
 	cbor_put_bytes(o, c->data, CL_REPORT_DATA);
 	cbor_put_uint(o, CL_CLAIM_DBGSTAT);
-	cbor_put_uint(o, CL_DBGSTAT_DISABLED);
+	cbor_put_uint(o, c->debug ? CL_DBGSTAT_ENABLED : CL_DBGSTAT_DISABLED);
 	cbor_put_uint(o, CL_CLAIM_EAT_PROFILE);
 	cbor_put_text(o, CL_REPORT_PROFILE);
 	cbor_put_int(o, CL_CLAIM_DIGEST);
@@ -65,7 +65,11 @@ static void put_claims(struct cbor_out *o, const struct report_claims *c)
 	cbor_put_int(o, CL_CLAIM_IOMMU);
 	cbor_put_text(o, c->iommu);
 	cbor_put_int(o, CL_CLAIM_ROOT);
-	cbor_put_text(o, "none"); /* this version has no TPM behind its key */
+	cbor_put_text(o, c->root);
+	cbor_put_int(o, CL_CLAIM_REMAP);
+	cbor_put_text(o, c->remap);
+	cbor_put_int(o, CL_CLAIM_BUILD);
+	cbor_put_bytes(o, c->build, CL_BUILD_SIZE);
 }
 
 /* SHA-256 of the Sig_structure (RFC 9052, section 4.4), with empty external_aad. */
@@ -93,8 +97,9 @@ int report_make(const struct report_claims *c, uint8_t *out, size_t cap)
 	int err;
 
 	memset(out, 0, cap);
-	/* dbgstat says "disabled permanently": true of no other policy. */
-	if (c->policy & ~CL_POLICY_KNOWN || !text_fits(c->core_version) || !text_fits(c->iommu))
+	/* dbgstat of a release says "disabled permanently": true of no other policy. */
+	if (c->policy & ~CL_POLICY_KNOWN || !text_fits(c->core_version) || !text_fits(c->iommu) ||
+	    !text_fits(c->root) || !text_fits(c->remap))
 		return -CL_EINVAL;
 
 	cbor_begin(&protected, protected_buf, sizeof(protected_buf));

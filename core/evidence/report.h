@@ -22,6 +22,10 @@ struct report_claims {
 	uint32_t idle_ms;
 	const char *core_version; /* NUL-terminated, printable ASCII without spaces */
 	const char *iommu;	  /* likewise: what keeps devices' DMA in bounds, or "none" */
+	const char *root;	  /* likewise: what vouches for the report key, or "none" */
+	const char *remap;	  /* likewise: what remaps devices' interrupts, or "none" */
+	const uint8_t *build;	  /* CL_BUILD_SIZE bytes */
+	bool debug;		  /* a debug build makes this report */
 };
 
 /*

@@ -8,7 +8,10 @@
 
 extern uint32_t trace_mask; /* CL_TRACE_* */
 
-/* One exit. Of zones, nothing but what the host may know: no addresses, no registers. */
+/*
+ * One exit. Of zones, nothing but what the host may know: no addresses, no registers; a debug build
+ * shows them.
+ */
 void trace_exit(unsigned running, const struct vmcb *v);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "boot/build_id.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
 #include "iommu/iommu.h"
@@ -43,6 +44,9 @@ static int op_info(void)
 	arg.core.refused = refused_total;
 	arg.core.dma_blocked = iommu_blocked;
 	format(arg.core.iommu, sizeof(arg.core.iommu), "%s", iommu_name());
+	format(arg.core.root, sizeof(arg.core.root), "%s", "none");
+	arg.core.debug = CORE_DEBUG;
+	memcpy(arg.core.build, build_id(), CL_BUILD_SIZE);
 	memcpy(arg.core.key_x, key, 32);
 	memcpy(arg.core.key_y, key + 32, 32);
 	return 0;
@@ -197,7 +201,11 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 				       .window_pages = z->window,
 				       .idle_ms = z->idle_ms,
 				       .core_version = CORE_VERSION,
-				       .iommu = iommu_name()};
+				       .iommu = iommu_name(),
+				       .root = "none",
+				       .remap = "none",
+				       .build = build_id(),
+				       .debug = CORE_DEBUG};
 	memset(arg.report.report, 0, sizeof(arg.report.report));
 	fpu_begin();
 	r = report_make(&claims, arg.report.report, sizeof(arg.report.report));

@@ -29,7 +29,7 @@
 
 #define CL_CALL_PORT	   0x0c1fu
 #define CL_VMMCALL_PROTECT 0x435a0001u
-#define CL_ABI_VERSION	   1u
+#define CL_ABI_VERSION	   2u
 
 /* Errors; values as in Linux, so that strerror(3) explains them. */
 #define CL_EPERM  1
@@ -53,10 +53,14 @@ enum cl_op {
 	CL_OP_TRACE = 0x435a0105,	/* in: struct cl_trace */
 	CL_OP_COUNTERS = 0x435a0106,	/* out: struct cl_counters */
 	CL_OP_LOG = 0x435a0107,		/* in/out: struct cl_log_read */
+	CL_OP_BOOT_LOG = 0x435a0108,	/* in/out: struct cl_boot_log */
 	/* For a zone. */
-	CL_OP_REPORT = 0x435a0201, /* in/out: struct cl_report_call */
-	CL_OP_EXIT = 0x435a0202,   /* in: struct cl_exit; does not return */
+	CL_OP_REPORT = 0x435a0201,   /* in/out: struct cl_report_call */
+	CL_OP_EXIT = 0x435a0202,     /* in: struct cl_exit; does not return */
+	CL_OP_SEAL_KEY = 0x435a0203, /* in/out: struct cl_seal_key */
 };
+
+#define CL_BUILD_SIZE 20u
 
 struct cl_core_info {
 	uint32_t abi_version; /* CL_ABI_VERSION */
@@ -69,8 +73,13 @@ struct cl_core_info {
 	uint64_t refused;  /* malformed requests from host and guests so far */
 	uint8_t key_x[32]; /* public report key, P-256, big-endian */
 	uint8_t key_y[32];
-	char iommu[16];	      /* as reports say it; NUL-terminated */
-	uint64_t dma_blocked; /* DMA of devices that the IOMMU refused, as far as it told */
+	char iommu[16];		      /* as reports say it; NUL-terminated */
+	uint64_t dma_blocked;	      /* DMA of devices that the IOMMU refused, as far as it told */
+	char root[16];		      /* as reports say it; NUL-terminated */
+	uint32_t sealing;	      /* 1: zones can have keys, by CL_OP_SEAL_KEY */
+	uint32_t debug;		      /* 1: a debug build, which no verifier accepts */
+	uint8_t build[CL_BUILD_SIZE]; /* GNU build-id of the Core's ELF file */
+	uint32_t reserved;
 };
 
 enum cl_zone_state {
@@ -146,6 +155,19 @@ struct cl_log_read {
 	char text[4080];
 };
 
+/*
+ * The firmware's event log of this boot (TCG PC Client Platform Firmware Profile, section 10: the
+ * crypto-agile format), as it was before the host first ran. The Core has not checked it: whoever
+ * reads it replays it against a quote.
+ */
+#define CL_BOOT_LOG_MAX 65536u
+struct cl_boot_log {
+	uint64_t position; /* in: byte to start from; out: byte to go on with */
+	uint32_t count;	   /* out */
+	uint32_t total;	   /* out: size of the whole log; 0: the firmware left none */
+	uint8_t data[4080];
+};
+
 #define CL_REPORT_DATA 64u
 #define CL_REPORT_MAX  1024u
 struct cl_report_call {
@@ -153,6 +175,22 @@ struct cl_report_call {
 	uint32_t size;		      /* out: bytes of report[] used */
 	uint32_t reserved;
 	uint8_t report[CL_REPORT_MAX]; /* out: COSE_Sign1, see cloister/report.h */
+};
+
+/*
+ * A key that only zones with this launch digest get, at each boot of this machine with this
+ * firmware and this Core: HKDF-SHA256 of the Core's sealing root. -CL_ENOENT without a TPM behind
+ * the Core (cl_core_info.sealing is 0), -CL_EPERM from a debug build.
+ */
+#define CL_SEAL_CONTEXT	 32u
+#define CL_SEAL_KEY_SIZE 32u
+struct cl_seal_key {
+	uint8_t context[CL_SEAL_CONTEXT]; /* in: what the key is for: SHA-256 of a name */
+	uint8_t key[CL_SEAL_KEY_SIZE];	  /* out */
+	/* out: point of the TPM's storage key (TCG's template for P-256), so that the zone can
+	 * speak to the genuine TPM through the host, in sessions salted to it */
+	uint8_t srk_x[32];
+	uint8_t srk_y[32];
 };
 
 struct cl_exit {

@@ -9,23 +9,24 @@
  *     signature   bstr 64 ]                       r ‖ s; external_aad is empty
  *
  * claims = { 10: bstr 64,          eat_nonce: the caller's 64 bytes
- *            263: 3,               dbgstat: disabled-permanently
+ *            263: 3,               dbgstat: disabled-permanently; 0, enabled: a debug build
  *            265: tstr,            eat_profile: CL_REPORT_PROFILE
  *            CL_CLAIM_…: … }
  *
  * Integer keys below -65536 are EAT's private-use range. Map keys are sorted as encoded:
- * 10, 263, 265, then CL_CLAIM_DIGEST … CL_CLAIM_ROOT in descending numeric value.
+ * 10, 263, 265, then CL_CLAIM_DIGEST … CL_CLAIM_BUILD in descending numeric value.
  */
 #ifndef CLOISTER_REPORT_H
 #define CLOISTER_REPORT_H
 
-#define CL_REPORT_PROFILE     "tag:cloister.example,2026:zone-report:1"
+#define CL_REPORT_PROFILE     "tag:cloister.example,2026:zone-report:2"
 
 #define CL_HDR_CORE_KEY	      (-70000)
 
 #define CL_CLAIM_EAT_NONCE    10
 #define CL_CLAIM_DBGSTAT      263
 #define CL_CLAIM_EAT_PROFILE  265
+#define CL_DBGSTAT_ENABLED    0 /* a debug build of the Core */
 #define CL_DBGSTAT_DISABLED   3
 
 #define CL_CLAIM_DIGEST	      (-70001) /* bstr 48: launch digest */
@@ -36,8 +37,10 @@
 #define CL_CLAIM_IDLE_MS      (-70006) /* uint */
 #define CL_CLAIM_POLICY	      (-70007) /* uint: CL_POLICY_* */
 #define CL_CLAIM_CORE_VERSION (-70008) /* tstr */
-#define CL_CLAIM_IOMMU	      (-70009) /* tstr: "none" */
-#define CL_CLAIM_ROOT	      (-70010) /* tstr: what vouches for the Core's key; "none" */
+#define CL_CLAIM_IOMMU	      (-70009) /* tstr: "amd-vi", "none" */
+#define CL_CLAIM_ROOT	      (-70010) /* tstr: what vouches for the Core's key: "none", or "tpm" */
+#define CL_CLAIM_REMAP	      (-70011) /* tstr: interrupt remapping: "amd-vi", "none" */
+#define CL_CLAIM_BUILD	      (-70012) /* bstr 20: GNU build-id of the Core */
 
 /*
  * How the zone's report service fills the 64 bytes: the verifier's nonce, then SHA-256 of the

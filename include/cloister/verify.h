@@ -55,6 +55,8 @@ struct cl_report {
 	char core_version[CL_TEXT_SIZE];
 	char iommu[CL_TEXT_SIZE];
 	char root[CL_TEXT_SIZE];
+	char remap[CL_TEXT_SIZE];
+	uint8_t build[CL_BUILD_SIZE]; /* GNU build-id of the Core */
 };
 
 /*

@@ -10,7 +10,8 @@
 
 int main(void)
 {
-	static const uint8_t data[CL_REPORT_DATA] = {1}, digest[CL_DIGEST_SIZE] = {2};
+	static const uint8_t data[CL_REPORT_DATA] = {1}, digest[CL_DIGEST_SIZE] = {2},
+			     build[CL_BUILD_SIZE] = {3};
 	struct report_claims claims = {
 		.data = data,
 		.digest = digest,
@@ -21,6 +22,9 @@ int main(void)
 		.idle_ms = 1000,
 		.core_version = "0.1.0+g1234567",
 		.iommu = "none",
+		.root = "none",
+		.remap = "none",
+		.build = build,
 	};
 	uint8_t out[CL_REPORT_MAX];
 	int size;

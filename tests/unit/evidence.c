@@ -149,8 +149,13 @@ static const uint8_t zero[64];
 
 static void no_key_no_report(void **state)
 {
-	struct report_claims claims = {
-		.data = zero, .digest = zero, .core_version = "1.0.0", .iommu = "none"};
+	struct report_claims claims = {.data = zero,
+				       .digest = zero,
+				       .core_version = "1.0.0",
+				       .iommu = "none",
+				       .root = "none",
+				       .remap = "none",
+				       .build = zero};
 	uint8_t sig[64] = {1}, out[CL_REPORT_MAX] = {1};
 
 	report_key_wipe();
@@ -161,6 +166,7 @@ static void no_key_no_report(void **state)
 	assert_int_equal(report_key_init(), 0);
 }
 
+static const uint8_t build[CL_BUILD_SIZE] = "twenty bytes of hash";
 static uint8_t data[CL_REPORT_DATA], digest[CL_DIGEST_SIZE];
 static struct report_claims good(void)
 {
@@ -177,6 +183,9 @@ static struct report_claims good(void)
 		.idle_ms = 2000,
 		.core_version = "0.1.0+g1234567",
 		.iommu = "amd-vi",
+		.root = "none",
+		.remap = "none",
+		.build = build,
 	};
 }
 
@@ -240,7 +249,7 @@ static void report_as_specified(void **state)
 	map = cbor_load(cbor_bytestring_handle(part[2]), cbor_bytestring_length(part[2]), &result);
 	assert_non_null(map);
 	assert_int_equal(result.read, cbor_bytestring_length(part[2]));
-	assert_int_equal(cbor_map_size(map), 13);
+	assert_int_equal(cbor_map_size(map), 15);
 	expect_bytes(claim(map, 10), data, sizeof(data));
 	expect_uint(claim(map, 263), 3);
 	expect_text(claim(map, 265), CL_REPORT_PROFILE);
@@ -254,6 +263,8 @@ static void report_as_specified(void **state)
 	expect_text(claim(map, -70008), "0.1.0+g1234567");
 	expect_text(claim(map, -70009), "amd-vi");
 	expect_text(claim(map, -70010), "none");
+	expect_text(claim(map, -70011), "none");
+	expect_bytes(claim(map, -70012), build, sizeof(build));
 
 	sig_structure = cbor_new_definite_array(4);
 	assert_true(cbor_array_push(sig_structure, cbor_move(cbor_build_string("Signature1"))));
@@ -279,7 +290,7 @@ static void report_needs_room(void **state)
 
 	c.instance = c.memory_bytes = UINT64_MAX;
 	c.vcpus = c.window_pages = c.idle_ms = UINT32_MAX;
-	c.core_version = c.iommu = "1234567890123456789012345678901"; /* 31 */
+	c.core_version = c.iommu = c.root = c.remap = "1234567890123456789012345678901"; /* 31 */
 	size = report_make(&c, out, sizeof(out));
 	assert_true(size > 0);
 	for (size_t cap = 0; cap < (size_t)size; cap += 13) {
@@ -312,6 +323,14 @@ static void report_refuses_false_claims(void **state)
 	c.core_version = "1.0.0";
 	c.iommu = "";
 	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
+	c.iommu = "none";
+	c.root = "t p m";
+	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
+	c.root = "tpm";
+	c.remap = "";
+	assert_int_equal(report_make(&c, out, sizeof(out)), -CL_EINVAL);
+	c.remap = "none";
+	assert_true(report_make(&c, out, sizeof(out)) > 0);
 }
 
 static int boot(void **state)

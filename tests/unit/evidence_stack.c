@@ -86,8 +86,13 @@ static void call_sign(void)
 
 static void call_report(void)
 {
-	struct report_claims c = {
-		.data = zero, .digest = zero, .core_version = "1.0.0", .iommu = "none"};
+	struct report_claims c = {.data = zero,
+				  .digest = zero,
+				  .core_version = "1.0.0",
+				  .iommu = "none",
+				  .root = "none",
+				  .remap = "none",
+				  .build = zero};
 
 	result = report_make(&c, buf, sizeof(buf)) > 0 ? 0 : -1;
 }

@@ -29,6 +29,7 @@ static size_t report_size;
 
 /* A policy that asks for everything, and gets it. */
 static struct cl_policy policy;
+static const uint8_t build[CL_BUILD_SIZE] = "twenty bytes of hash";
 static uint8_t core_keys[2][CL_CORE_KEY_SIZE], digests[2][CL_DIGEST_SIZE];
 static struct cl_verdict_result result;
 
@@ -52,6 +53,9 @@ static int setup(void **state)
 		.idle_ms = 1000,
 		.core_version = "0.1.0+g1234567",
 		.iommu = "none",
+		.root = "none",
+		.remap = "none",
+		.build = build,
 	};
 	int size;
 
@@ -183,6 +187,9 @@ static void iommu_can_be_required(void **state)
 		.window_pages = 1024,
 		.core_version = "0.1.0",
 		.iommu = "amd-vi",
+		.root = "none",
+		.remap = "none",
+		.build = build,
 	};
 	uint8_t with[CL_REPORT_MAX];
 	int size = report_make(&claims, with, sizeof(with));
@@ -214,6 +221,33 @@ static void claims_arrive(void **state)
 	assert_string_equal(result.report.core_version, "0.1.0+g1234567");
 	assert_string_equal(result.report.iommu, "none");
 	assert_string_equal(result.report.root, "none");
+	assert_string_equal(result.report.remap, "none");
+	assert_memory_equal(result.report.build, build, sizeof(build));
+}
+
+/* Of a debug build nobody believes anything. */
+static void debug_build_is_refused(void **state)
+{
+	struct report_claims claims = {
+		.data = data,
+		.digest = digest,
+		.instance = 7,
+		.memory_bytes = 256 << 20,
+		.vcpus = 1,
+		.window_pages = 1024,
+		.idle_ms = 1000,
+		.core_version = "0.1.0+g1234567.debug",
+		.iommu = "none",
+		.root = "none",
+		.remap = "none",
+		.build = build,
+		.debug = true,
+	};
+	int size = report_make(&claims, report, sizeof(report));
+
+	assert_true(size > 0);
+	verdict_on(report, (size_t)size);
+	expect_only_failure("debug", "dbgstat is 0, not 3");
 }
 
 static void extreme_claims_are_accepted(void **state)
@@ -228,6 +262,9 @@ static void extreme_claims_are_accepted(void **state)
 		.idle_ms = UINT32_MAX,
 		.core_version = "999999999.999999999.999999999-x",
 		.iommu = "none",
+		.root = "none",
+		.remap = "none",
+		.build = build,
 	};
 	int size = report_make(&claims, report, sizeof(report));
 
@@ -374,7 +411,7 @@ static void claims_missing(void **state)
 
 static void claims_unknown(void **state)
 {
-	static const int64_t keys[] = {0, 1, 264, 266, -1, -70000, -70011, INT64_MAX, INT64_MIN};
+	static const int64_t keys[] = {0, 1, 264, 266, -1, -70000, -70013, INT64_MAX, INT64_MIN};
 	struct forge f;
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -477,8 +514,8 @@ static void claim_values(void **state)
 		{263, {.kind = FORGE_UINT, .number = 5}, "dbgstat is 5, more than 4"},
 		{265, {.kind = FORGE_TEXT, .data = ""}, "eat_profile has 0 characters"},
 		{265,
-		 {.kind = FORGE_TEXT, .data = "tag:cloister.example,2026:zone-report:2"},
-		 "its profile is tag:cloister.example,2026:zone-report:2, not tag"},
+		 {.kind = FORGE_TEXT, .data = "tag:cloister.example,2026:zone-report:1"},
+		 "its profile is tag:cloister.example,2026:zone-report:1, not tag"},
 		{265,
 		 {.kind = FORGE_TEXT, .data = "tag:cloister.example,2026:zone-report:"},
 		 "its profile is"},
@@ -500,6 +537,9 @@ static void claim_values(void **state)
 		{-70008, {.kind = FORGE_TEXT, .data = "\xc3\xa9"}, "unprintable"},
 		{-70009, {.kind = FORGE_BYTES, .size = 4}, "a text string was expected"},
 		{-70010, {.kind = FORGE_RAW, .data = "\x62n\0", .size = 3}, "unprintable"},
+		{-70011, {.kind = FORGE_UINT}, "a text string was expected"},
+		{-70012, {.kind = FORGE_BYTES, .size = 19}, "build has 19 bytes, not 20"},
+		{-70012, {.kind = FORGE_BYTES, .size = 32}, "build has 32 bytes, not 20"},
 		/* and forms that are no deterministic CBOR */
 		{-70003, {.kind = FORGE_RAW, .data = "\x18\x01", .size = 2}, "shortest form"},
 		{-70003, {.kind = FORGE_RAW, .data = "\xf9\x3c\x00", .size = 3}, "unsigned"},
@@ -881,6 +921,7 @@ int main(void)
 		cmocka_unit_test_setup(core_report_is_accepted, setup),
 		cmocka_unit_test_setup(iommu_can_be_required, setup),
 		cmocka_unit_test_setup(claims_arrive, setup),
+		cmocka_unit_test_setup(debug_build_is_refused, setup),
 		cmocka_unit_test_setup(extreme_claims_are_accepted, setup),
 		cmocka_unit_test_setup(empty_policy_says_what_is_unproven, setup),
 		cmocka_unit_test_setup(every_bit_counts, setup),

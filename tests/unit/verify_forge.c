@@ -11,6 +11,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 
+#include <cloister/call.h>
 #include <cloister/report.h>
 
 static EVP_PKEY *forge_key(void)
@@ -36,6 +37,7 @@ const uint8_t *forge_public(void)
 
 void forge_default(struct forge *f, const uint8_t data[64], const uint8_t digest[48])
 {
+	static const uint8_t build[CL_BUILD_SIZE] = {0xb1, 0xd0};
 	const struct forge_claim claims[FORGE_CLAIMS] = {
 		{.key = 10, .kind = FORGE_BYTES, .data = data, .size = 64},
 		{.key = 263, .kind = FORGE_UINT, .number = 3},
@@ -50,6 +52,8 @@ void forge_default(struct forge *f, const uint8_t data[64], const uint8_t digest
 		{.key = -70008, .kind = FORGE_TEXT, .data = "0.1.0+g1234567"},
 		{.key = -70009, .kind = FORGE_TEXT, .data = "none"},
 		{.key = -70010, .kind = FORGE_TEXT, .data = "none"},
+		{.key = -70011, .kind = FORGE_TEXT, .data = "none"},
+		{.key = -70012, .kind = FORGE_BYTES, .data = build, .size = sizeof(build)},
 	};
 
 	*f = (struct forge){

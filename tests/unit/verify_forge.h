@@ -23,7 +23,7 @@ struct forge_claim {
 	size_t size;
 };
 
-#define FORGE_CLAIMS 13
+#define FORGE_CLAIMS 15
 
 /* Everything that can be made wrong; forge_default makes it right. */
 struct forge {

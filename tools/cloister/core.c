@@ -19,7 +19,7 @@ static const char help[] =
 	"       cloister core trace off | KIND[,KIND...]\n"
 	"       cloister core counters [--json]\n"
 	"\n"
-	"  info      version, memory, zones, the report key (hex, x then y)\n"
+	"  info      version and build, memory, zones, root, the report key (hex, x then y)\n"
 	"  log       the Core's log ring\n"
 	"  trace     write exits, pages and/or calls to the Core's log from now on, or nothing\n"
 	"  counters  exits by cause: of the host, of guests, and those handed to the host\n";
@@ -27,7 +27,7 @@ static const char help[] =
 static int core_verb_info(bool json_wanted)
 {
 	struct cl_core_info info;
-	char key[129];
+	char key[129], build[2 * CL_BUILD_SIZE + 1];
 	int rc = core_info(&info);
 
 	if (!rc && info.abi_version != CL_ABI_VERSION)
@@ -36,15 +36,18 @@ static int core_verb_info(bool json_wanted)
 		return core_fail(rc);
 	for (size_t i = 0; i < 64; i++) // in order: each call ends what is there so far
 		sprintf(key + 2 * i, "%02x", i < 32 ? info.key_x[i] : info.key_y[i - 32]);
+	for (size_t i = 0; i < CL_BUILD_SIZE; i++)
+		sprintf(build + 2 * i, "%02x", info.build[i]);
 	if (json_wanted) {
 		cleanup_json json_t *json = json_pack(
-			"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I}", "version", info.version,
-			"abi_version", (json_int_t)info.abi_version, "zones",
+			"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:s,s:b,s:b,s:s}", "version",
+			info.version, "abi_version", (json_int_t)info.abi_version, "zones",
 			(json_int_t)info.zones, "core_base", (json_int_t)info.core_base,
 			"core_bytes", (json_int_t)info.core_bytes, "pool_pages",
 			(json_int_t)info.pool_pages, "pool_free", (json_int_t)info.pool_free,
 			"refused", (json_int_t)info.refused, "key", key, "iommu", info.iommu,
-			"dma_blocked", (json_int_t)info.dma_blocked);
+			"dma_blocked", (json_int_t)info.dma_blocked, "root", info.root, "sealing",
+			info.sealing != 0, "debug", info.debug != 0, "build", build);
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
 		return EXIT_OK;
@@ -57,6 +60,9 @@ static int core_verb_info(bool json_wanted)
 	       info.pool_pages);
 	printf("refused   %" PRIu64 " requests and events\n", info.refused);
 	printf("iommu     %s, %" PRIu64 " DMA blocked\n", info.iommu, info.dma_blocked);
+	printf("root      %s; %s\n", info.root,
+	       info.sealing ? "zones can have sealing keys" : "no sealing keys for zones");
+	printf("build     %s%s\n", build, info.debug ? ", a DEBUG build: do not trust it" : "");
 	printf("key       %s\n", key);
 	return EXIT_OK;
 }

@@ -25,6 +25,8 @@ int core_info(struct cl_core_info *info)
 	memset(info, 0, sizeof(*info));
 	int rc = call(CL_OP_INFO, info, sizeof(*info));
 	clean(info->version, sizeof(info->version));
+	clean(info->iommu, sizeof(info->iommu));
+	clean(info->root, sizeof(info->root));
 	return rc;
 }
 

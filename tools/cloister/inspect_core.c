@@ -85,6 +85,7 @@ static int collect_lines(json_t *lines)
 static void print_text(const struct cl_core_info *info, const json_t *zones, const json_t *lines)
 {
 	printf("version   %s (interface %u)\n", info->version, info->abi_version);
+	printf("root      %s%s\n", info->root, info->debug ? "; a DEBUG build" : "");
 	printf("pool      %" PRIu64 " of %" PRIu64 " pages free\n", info->pool_free,
 	       info->pool_pages);
 	printf("zones     %u live\n", info->zones);
@@ -130,6 +131,8 @@ int inspect_core(bool json_wanted)
 		return EXIT_OK;
 	}
 	json_object_set_new(json, "version", json_string(info.version));
+	json_object_set_new(json, "root", json_string(info.root));
+	json_object_set_new(json, "debug", json_boolean(info.debug));
 	json_object_set_new(json, "refused", json_integer((json_int_t)info.refused));
 	json_object_set_new(json, "zones_live", json_integer((json_int_t)info.zones));
 	json_object_set_new(json, "pool_pages", json_integer((json_int_t)info.pool_pages));
