@@ -22,6 +22,8 @@
 #ifndef CLOISTER_EVIDENCE_H
 #define CLOISTER_EVIDENCE_H
 
+#include <cloister/call.h>
+
 #define CL_EVIDENCE_TYPE       "tag:cloister.example,2026:evidence:1"
 #define CL_EVIDENCE_MEDIA_TYPE "application/cbor" /* of a bundle over HTTP */
 
@@ -37,12 +39,11 @@
 #define CL_TYPE_REPORT	  "application/eat+cwt" /* RFC 9782 */
 #define CL_TYPE_BOOT_LOG  "application/vnd.cloister.tcg-log"
 
-/* Largest sizes, in bytes. The report's is CL_REPORT_MAX (call.h). */
+/* Largest sizes, in bytes. The report's is CL_REPORT_MAX, the log's CL_BOOT_LOG_MAX (call.h). */
 #define CL_EVIDENCE_MAX	       131072u
 #define CL_AK_CERT_MAX	       4096u
 #define CL_QUOTE_ATTEST_MAX    1024u
 #define CL_QUOTE_SIGNATURE_MAX 256u
-#define CL_BOOT_LOG_MAX	       65536u
 
 /*
  * The SHA-256 PCRs that a quote covers (TCG PC Client Platform Firmware Profile 1.05,
