@@ -42,6 +42,7 @@ static bool line_has(const char *text, const char *key, const char *word)
 
 	if (!line)
 		return false;
+	line += strspn(line, "\n");
 	const char *end = line + strcspn(line, "\n");
 	for (const char *at = line; (at = strstr(at, word)) && at < end; at += length)
 		if (strchr(" \t:", at[-1]) && strchr(" \n", at[length]))

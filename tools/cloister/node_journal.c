@@ -13,6 +13,9 @@
 
 #define LOCK_FILE JOURNAL_DIR "/lock"
 
+// The journal's own, outermost first. They are there before it is, so it cannot list them.
+static const char *const own[] = {"/var/lib/cloister", JOURNAL_DIR};
+
 static int cannot(const char *what, const char *path, int rc)
 {
 	return fail(EXIT_ERROR, "%s %s: %s; mend that and give the same command again", what, path,
@@ -68,29 +71,19 @@ void journal_close(struct journal *j)
 
 int journal_begin(struct journal *j)
 {
-	static const char *const directories[] = {"/var/lib/cloister", JOURNAL_DIR};
 	char full[NODE_PATH];
 
 	if (j->json)
 		return EXIT_OK;
-	json_t *made = json_array();
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		if (!node_path(j->host, full, directories[i]))
-			return cannot("cannot make", directories[i], -ENAMETOOLONG);
-		if (!mkdir(full, 0755))
-			json_array_append_new(made, json_string(directories[i]));
-		else if (errno != EEXIST) {
-			int rc = -errno;
-			json_decref(made);
-			return cannot("cannot make", directories[i], rc);
-		}
-	}
-	j->json = json_pack("{s:i,s:{},s:o}", "version", 1, "files", "directories", made);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (!node_path(j->host, full, own[i]) || (mkdir(full, 0755) && errno != EEXIST))
+			return cannot("cannot make", own[i], -errno);
 	if (j->lock < 0) {
 		int rc = take_lock(j);
 		if (rc)
 			return cannot("cannot lock", LOCK_FILE, rc);
 	}
+	j->json = json_pack("{s:i,s:{},s:[]}", "version", 1, "files", "directories");
 	return journal_save(j);
 }
 
@@ -247,8 +240,6 @@ int journal_remove_all(struct journal *j)
 	}
 	for (size_t i = json_array_size(made); i-- > 0;) {
 		const char *directory = json_string_value(json_array_get(made, i)) ?: "";
-		if (!strncmp(JOURNAL_DIR, directory, strlen(directory)))
-			continue; // journal_end()
 		if (node_path(j->host, full, directory) && rmdir(full) && errno != ENOENT)
 			note("%s stays: %s", directory, strerror(errno));
 	}
@@ -257,18 +248,15 @@ int journal_remove_all(struct journal *j)
 
 int journal_end(struct journal *j)
 {
-	json_t *made = json_object_get(j->json, "directories");
+	static const char *const files[] = {JOURNAL_FILE, JOURNAL_FILE CONTENT_PART, LOCK_FILE};
 	char full[NODE_PATH];
 
-	if (!node_path(j->host, full, JOURNAL_FILE) || (unlink(full) && errno != ENOENT))
-		return cannot("cannot remove", JOURNAL_FILE, -errno);
-	if (node_path(j->host, full, LOCK_FILE))
-		unlink(full);
-	for (size_t i = json_array_size(made); i-- > 0;) {
-		const char *directory = json_string_value(json_array_get(made, i)) ?: "";
-		if (!strncmp(JOURNAL_DIR, directory, strlen(directory)) &&
-		    node_path(j->host, full, directory))
-			rmdir(full); // not empty: somebody else's by now
-	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (!node_path(j->host, full, files[i]) || (unlink(full) && errno != ENOENT))
+			return cannot("cannot remove", files[i], -errno);
+	// Where they are not empty, others have put something there.
+	for (size_t i = sizeof(own) / sizeof(own[0]); i-- > 0;)
+		if (node_path(j->host, full, own[i]))
+			rmdir(full);
 	return EXIT_OK;
 }

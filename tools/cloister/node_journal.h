@@ -49,7 +49,7 @@ int journal_check(struct journal *j);
 /* Removes all files and directories but the journal, later ones first. An exit code. */
 int journal_remove_all(struct journal *j);
 
-/* Removes the journal itself, and its directories if it made them. */
+/* Removes the journal itself, and its directories if they are then empty. An exit code. */
 int journal_end(struct journal *j);
 
 #define cleanup_journal __attribute__((cleanup(journal_close)))

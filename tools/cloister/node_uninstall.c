@@ -59,6 +59,10 @@ int node_verb_uninstall(int argc, char **argv)
 	code = journal_open(&journal, &host, force);
 	if (code)
 		return code;
+	// Interrupted before it wrote down its first step, an installation has changed nothing
+	// else.
+	if (!journal.json && journal.lock >= 0)
+		return journal_end(&journal);
 	if (!journal.json)
 		return fail(EXIT_ERROR, "nothing is installed (%s is not there)", JOURNAL_FILE);
 	return uninstall(&journal);
