@@ -4,10 +4,13 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 INSTALL_root := $(DESTDIR)$(PREFIX)
 INSTALL_headers := $(wildcard include/cloister/*.h)
+# What `cloister node install` puts elsewhere.
+INSTALL_node := kernel-hook grub-entry
 INSTALL_man := $(wildcard docs/man/*.[1-8])
 # Everything that was ever installed, by its path under PREFIX.
 # Not :=, as mk/verify.mk comes later.
 INSTALL_files = bin/cloister lib/cloister/zone-loader.elf lib/cloister/cloister-core.elf \
+	lib/cloister/cloister.efi lib/cloister/reference.json $(INSTALL_node:%=lib/cloister/%) \
 	lib/libcloister-verify.a lib/$(VERIFY_so) lib/libcloister-verify.so \
 	lib/pkgconfig/libcloister-verify.pc $(INSTALL_headers:include/%=include/%) \
 	$(patsubst share/%,share/cloister/%,$(wildcard share/schema/*.json)) \
@@ -20,7 +23,8 @@ install: all
 	$(Q)install -d $(sort $(dir $(addprefix $(INSTALL_root)/,$(INSTALL_files))))
 	$(Q)install -m 755 $(BUILD)/bin/cloister $(INSTALL_root)/bin
 	$(Q)install -m 644 $(BUILD)/loader/zone-loader.elf $(BUILD)/core/cloister-core.elf \
-		$(INSTALL_root)/lib/cloister
+		$(BUILD)/boot/cloister.efi $(BUILD)/boot/reference.json \
+		$(INSTALL_node:%=share/node/%) $(INSTALL_root)/lib/cloister
 	$(Q)install -m 644 $(BUILD)/lib/libcloister-verify.a $(BUILD)/lib/$(VERIFY_so) \
 		$(INSTALL_root)/lib
 	$(Q)ln -sf $(VERIFY_so) $(INSTALL_root)/lib/libcloister-verify.so
