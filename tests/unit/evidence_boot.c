@@ -101,7 +101,7 @@ static void malformed_log(void **state)
 		{73, 24, "it has an event of PCR 24"},
 		{76, 1, "it has an event of PCR 16777216"},
 		{81, 2, "an event has 2 digests, but there are 3 banks"},
-		{85, 0x0b, "has a digest of bank 0x000b twice"},
+		{107, 0x04, "an event has a digest of bank 0x0004 twice"},
 		{85, 0x99, "the header does not name it"},
 	};
 	uint8_t log[CL_BOOT_LOG_MAX];
