@@ -19,6 +19,7 @@ FUZZ_machine := tests/fuzz/machine.c core/boot/acpi.c core/trace/trace.c \
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c
+FUZZ_tpm := $(addprefix core/tpm/,attach.c command.c crb.c wire.c) core/evidence/root.c
 FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
@@ -40,6 +41,8 @@ $(eval $(call fuzz,guest,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,walk,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,acpi,core/boot/acpi.c))
 $(eval $(call fuzz,ivrs,core/iommu/ivrs.c))
+$(eval $(call fuzz,tpm,$(FUZZ_tpm),,-l:libbearssl.a))
+$(eval $(call fuzz,boot_log,core/boot/boot_log.c))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
