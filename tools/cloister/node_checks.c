@@ -176,7 +176,7 @@ static void check_secure_boot(const struct node_host *h, struct finding *f)
 	else if (data[4])
 		say(f, FINDING_ERROR,
 		    "on, and the boot image is not signed: the firmware would "
-		    "refuse it; sign it with a key of yours, or switch it off");
+		    "refuse it; switch it off in the firmware's setup");
 	else
 		say(f, FINDING_OK, "off");
 }
