@@ -92,6 +92,9 @@ size_t forge_cert_make(const struct forge_cert *c, uint8_t *out, size_t cap);
 size_t forge_log_make(const struct evidence_forge *f, uint8_t *out, size_t cap);
 size_t evidence_forge_make(struct evidence_forge *f, uint8_t *out, size_t cap);
 
+/* The CAs' own validity. Seeds for the system's clock set it before anything is made. */
+extern time_t forge_ca_from, forge_ca_until;
+
 /* PEM, made once for each argument and kept. revoked: a serial number, 0 for none. */
 const char *forge_ca_pem(enum forge_who who);
 const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t until);

@@ -12,6 +12,8 @@
 
 #define KEPT 16
 
+time_t forge_ca_from = FORGE_NOW - 100 * FORGE_DAY, forge_ca_until = FORGE_NOW + 100 * FORGE_DAY;
+
 static EVP_PKEY *ca_key(enum forge_who who)
 {
 	static EVP_PKEY *keys[2];
@@ -102,8 +104,8 @@ static X509 *ca_cert(enum forge_who who)
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
 	set_names(cert, ca_name(who), ca_name(who), NULL);
-	ASN1_TIME_set(X509_getm_notBefore(cert), FORGE_NOW - 100 * FORGE_DAY);
-	ASN1_TIME_set(X509_getm_notAfter(cert), FORGE_NOW + 100 * FORGE_DAY);
+	ASN1_TIME_set(X509_getm_notBefore(cert), forge_ca_from);
+	ASN1_TIME_set(X509_getm_notAfter(cert), forge_ca_until);
 	X509_set_pubkey(cert, ca_key(who));
 	add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE");
 	add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign");

@@ -10,6 +10,7 @@ int verb_stop(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_measure(int argc, char **argv);
 int verb_verify(int argc, char **argv);
+int verb_policy(int argc, char **argv);
 int verb_core(int argc, char **argv);
 int verb_node(int argc, char **argv);
 
