@@ -18,6 +18,7 @@
 
 #define MKFS	    "/sbin/mke2fs"
 #define BLOCK	    4096u
+#define WIPE_BYTES  (1u << 20)
 #define BLANK_BYTES (1u << 20)
 #define UNMOUNTS    100
 #define UNMOUNT_NS  100000000L
@@ -40,8 +41,31 @@ int fs_blank(const char *disk, bool *blank)
 	return 0;
 }
 
-// No lazy initialisation: a sector that was never written cannot be read. What mke2fs says is for
-// nobody.
+static void free_block(uint8_t **block)
+{
+	free(*block);
+}
+
+int fs_wipe(const char *device)
+{
+	__attribute__((cleanup(free_block))) uint8_t *zeros = aligned_alloc(BLOCK, WIPE_BYTES);
+	cleanup_close int fd = open(device, O_WRONLY | O_DIRECT | O_CLOEXEC);
+
+	if (!zeros || fd < 0)
+		return zeros ? -errno : -ENOMEM;
+	memset(zeros, 0, WIPE_BYTES);
+	off_t end = lseek(fd, 0, SEEK_END);
+	for (off_t at = 0; at < end;) {
+		size_t left = (size_t)(end - at);
+		ssize_t n = pwrite(fd, zeros, left < WIPE_BYTES ? left : WIPE_BYTES, at);
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		at += n;
+	}
+	return end < 0 || fsync(fd) ? -errno : 0;
+}
+
+// All of it is zero, so nothing of the tables needs to be written. What mke2fs says is for nobody.
 int fs_make(const char *device, uint32_t uid, uint32_t gid)
 {
 	char options[128];
@@ -50,8 +74,8 @@ int fs_make(const char *device, uint32_t uid, uint32_t gid)
 	pid_t pid;
 	int status;
 
-	snprintf(options, sizeof(options),
-		 "nodiscard,lazy_itable_init=0,lazy_journal_init=0,root_owner=%u:%u", uid, gid);
+	snprintf(options, sizeof(options), "nodiscard,assume_storage_prezeroed=1,root_owner=%u:%u",
+		 uid, gid);
 	const char *const argv[] = {
 		MKFS,	"-q",	 "-F",	 "-F", "-t",	 "ext4", "-b",
 		"4096", "-m",	 "0",	 "-J", "size=4", "-O",	 "^resize_inode,^orphan_file",
@@ -71,11 +95,6 @@ int fs_make(const char *device, uint32_t uid, uint32_t gid)
 	if (waitpid(pid, &status, 0) != pid)
 		return -errno;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-}
-
-static void free_block(uint8_t **block)
-{
-	free(*block);
 }
 
 static int read_block(int fd, uint8_t *block)

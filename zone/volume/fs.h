@@ -9,6 +9,12 @@
 /* Is the disk all zeros where a header or a file system would begin? 0 or negative errno. */
 int fs_blank(const char *disk, bool *blank);
 
+/*
+ * Write zeros over all of the device: a sector that was never written has no valid tag, so it
+ * cannot be read. 0 or negative errno.
+ */
+int fs_wipe(const char *device);
+
 /* A new ext4, whose root belongs to uid and gid. 0 or negative errno. */
 int fs_make(const char *device, uint32_t uid, uint32_t gid);
 

@@ -76,7 +76,6 @@ static int read_header(struct crypt_device *cd, const char *disk, struct luks_he
 	copy(h->cipher, sizeof(h->cipher), crypt_get_cipher(cd));
 	copy(h->mode, sizeof(h->mode), crypt_get_cipher_mode(cd));
 	h->sector_size = (uint32_t)crypt_get_sector_size(cd);
-	h->key_size = (uint32_t)crypt_get_volume_key_size(cd);
 	h->data_offset = crypt_get_data_offset(cd);
 	h->iv_offset = crypt_get_iv_offset(cd);
 	h->has_data_device = !data || strcmp(data, disk) != 0;

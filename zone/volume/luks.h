@@ -22,7 +22,6 @@ struct luks_header {
 	char integrity[32];
 	uint32_t tag_size;
 	uint32_t sector_size;
-	uint32_t key_size;
 	uint64_t data_offset; /* sectors of 512 bytes */
 	uint64_t iv_offset;
 	uint32_t flags;	       /* how to activate it */

@@ -14,8 +14,6 @@ const char *luks_header_check(const struct luks_header *h)
 		return "it names another cipher";
 	if (strcmp(h->integrity, FORMAT_INTEGRITY) != 0 || h->tag_size != FORMAT_TAG)
 		return "it names another protection of integrity, or none";
-	if (h->key_size != VOLUME_KEY_SIZE)
-		return "it names another size of key";
 	if (h->sector_size != FORMAT_SECTOR)
 		return "it names another size of sectors";
 	if (h->data_offset != FORMAT_OFFSET || h->iv_offset != 0)

@@ -141,7 +141,9 @@ static int create(struct volume *v, enum counter_state state)
 		rc = luks_open(DISK, v->keys.volume, &what);
 	if (rc)
 		return refuse(v, "%s: %s", what, strerror(-rc));
-	rc = fs_make(LUKS_PATH, v->uid, v->gid);
+	rc = fs_wipe(LUKS_PATH);
+	if (!rc)
+		rc = fs_make(LUKS_PATH, v->uid, v->gid);
 	if (rc)
 		return refuse(v, "no file system can be made: %s; is the file large enough?",
 			      strerror(-rc));
