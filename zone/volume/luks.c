@@ -146,6 +146,8 @@ int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char *
 	rc = check_tables(key);
 	if (rc)
 		crypt_deactivate(cd, LUKS_NAME);
+	else
+		*why = NULL;
 	return rc;
 }
 
