@@ -159,13 +159,19 @@ static int read_value(struct counter *c, uint64_t *value, char why[COUNTER_WHY])
 	return whole ? 0 : refuse(why, "reading the counter: %u bytes expected", COUNTER_BYTES);
 }
 
-// What the TPM's HMAC over the index's name confirms at the next command.
+// In the session, so that the answer is the TPM's: what the library asks for by itself is not, but
+// of that it only uses the index's name, and with a wrong one no command succeeds.
 static int check_public(struct counter *c, int *raised, char why[COUNTER_WHY])
 {
 	TPM2B_NV_PUBLIC *public = NULL;
 
-	TSS2_RC rc = Esys_NV_ReadPublic(c->esys, c->index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	TSS2_RC rc = Esys_TRSess_SetAttributes(c->esys, c->session,
+					       SESSION_ATTRIBUTES | TPMA_SESSION_ENCRYPT, 0xff);
+	if (!rc)
+		rc = Esys_NV_ReadPublic(c->esys, c->index, c->session, ESYS_TR_NONE, ESYS_TR_NONE,
 					&public, NULL);
+	if (!rc)
+		rc = Esys_TRSess_SetAttributes(c->esys, c->session, SESSION_ATTRIBUTES, 0xff);
 	if (rc)
 		return failed(why, "the counter's attributes", rc);
 	TPMS_NV_PUBLIC p = public->nvPublic;
