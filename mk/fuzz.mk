@@ -73,8 +73,12 @@ fuzz-seeds: $(FUZZ_OUT)/report_seed
 	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)
 
+.PHONY: fuzz-named
+fuzz-named:
+	$(if $(filter $(FUZZ),$(FUZZ_TARGETS)),,$(error FUZZ=$(FUZZ): no such target; one of: $(FUZZ_TARGETS)))
+
 #: make fuzz           fuzz one target (FUZZ=name) for FUZZ_SECONDS (60), from its corpus
-fuzz: $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
+fuzz: fuzz-named $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
 	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ)
 #: make fuzz-all       all targets, one after the other, FUZZ_SECONDS each
 fuzz-all: fuzz-build fuzz-seeds
@@ -83,7 +87,7 @@ fuzz-all: fuzz-build fuzz-seeds
 fuzz-short: fuzz-build
 	$(Q)scripts/fuzz short $(FUZZ_TARGETS)
 #: make fuzz-merge     put what fuzzing found (FUZZ=name) into tests/fuzz/corpus, minimised
-fuzz-merge: $(FUZZ_OUT)/$(FUZZ)
+fuzz-merge: fuzz-named $(FUZZ_OUT)/$(FUZZ)
 	$(Q)scripts/fuzz merge $(FUZZ)
 #: make fuzz-teeth     does each target find a fault that is put there?
 fuzz-teeth:

@@ -16,6 +16,9 @@ $(TOOLS_gen)/dsdt.aml.h: tools/launch/dsdt.asl
 		{ cat $(@D)/iasl.log >&2; false; }
 	$(Q)mv $(@D)/dsdt.hex $@
 
+# The digest of boot images, shared with boot/build.
+CLI_obj += $(BUILD)/tools/boot/pe_digest.o
+
 $(BUILD)/tools/%.o: tools/%.c $(wildcard tools/*/*.h include/cloister/*.h) \
 		    $(TOOLS_gen)/dsdt.aml.h mk/tools.mk VERSION
 	$(call say,CC,$@)

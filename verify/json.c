@@ -70,6 +70,36 @@ static json_t *claims(const struct cl_report *r)
 	return finish(o, err);
 }
 
+static json_t *pcrs(const struct cl_node *n)
+{
+	json_t *o = json_object();
+	size_t slot = 0;
+	char name[4];
+	int err = 0;
+
+	for (unsigned int pcr = 0; pcr < 24; pcr++) {
+		if (!(CL_QUOTE_PCRS & 1u << pcr))
+			continue;
+		snprintf(name, sizeof(name), "%u", pcr);
+		err |= set_hex(o, name, n->pcrs[slot++], CL_PCR_SIZE);
+	}
+	return finish(o, err);
+}
+
+static json_t *node(const struct cl_node *n)
+{
+	json_t *o = json_object();
+	int err = 0;
+
+	err |= set_text(o, "name", n->name);
+	err |= set_hex(o, "ek", n->ek, sizeof(n->ek));
+	err |= json_object_set_new(o, "test_tpm", json_boolean(n->test_tpm));
+	err |= json_object_set_new(o, "ak_until", json_integer((json_int_t)n->ak_until));
+	err |= set_hex(o, "boot_image", n->boot_image, sizeof(n->boot_image));
+	err |= json_object_set_new(o, "pcrs", pcrs(n));
+	return finish(o, err);
+}
+
 static json_t *check(const struct cl_check *c)
 {
 	json_t *o = json_object();
@@ -100,6 +130,7 @@ char *cl_result_json(const struct cl_verdict_result *result)
 	err |= set_text(o, "verdict", cl_verdict_name(result->verdict));
 	err |= json_object_set_new(o, "authentic", json_boolean(result->authentic));
 	err |= json_object_set_new(o, "checks", checks(result));
+	err |= json_object_set_new(o, "node", result->proven ? node(&result->node) : json_null());
 	err |= json_object_set_new(o, "report",
 				   result->authentic ? claims(&result->report) : json_null());
 	o = finish(o, err);

@@ -2,6 +2,7 @@
 // Show a verdict to people.
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <cloister/verify.h>
 #include "hex.h"
@@ -45,12 +46,35 @@ static const char *verdict_colour(enum cl_verdict verdict)
 	return "\033[1;31m";
 }
 
-static void print_hex(FILE *out, const char *label, const uint8_t *data, size_t size)
+static void print_named_hex(FILE *out, const char *branch, const char *label, const uint8_t *data,
+			    size_t size)
 {
 	char hex[2 * CL_REPORT_DATA + 1];
 
 	clv_hex(hex, data, size);
-	fprintf(out, "   ├─ %-13s %s\n", label, hex);
+	fprintf(out, "%s %-13s %s\n", branch, label, hex);
+}
+
+static void print_hex(FILE *out, const char *label, const uint8_t *data, size_t size)
+{
+	print_named_hex(out, "   ├─", label, data, size);
+}
+
+static void print_node(FILE *out, const struct cl_node *n)
+{
+	static const uint8_t none[CL_HASH_SIZE];
+	char day[16] = "?";
+	struct tm tm;
+
+	if (gmtime_r(&n->ak_until, &tm))
+		strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	fprintf(out, "├─ node\n");
+	print_named_hex(out, "│  ├─", "ek", n->ek, sizeof(n->ek));
+	if (memcmp(n->boot_image, none, sizeof(none)) != 0)
+		print_named_hex(out, "│  ├─", "boot-image", n->boot_image, sizeof(n->boot_image));
+	fprintf(out, "│  ├─ %-13s %s\n", "tpm", n->test_tpm ? "software, for tests" : "enrolled");
+	fprintf(out, "│  ├─ %-13s %s\n", "enrolled-to", day);
+	fprintf(out, "│  └─ %-13s %s\n", "name", n->name);
 }
 
 static void print_claims(FILE *out, const struct cl_report *r)
@@ -89,7 +113,9 @@ int cl_print_result(FILE *out, const struct cl_verdict_result *result, bool colo
 			i + 1 < result->nr_checks ? "├" : "└", s.on,
 			cl_check_status_name(c->status), s.off, c->name, c->reason);
 	}
-	/* What an unsigned report claims is nobody's word. */
+	/* What an unsigned report claims is nobody's word, nor is what no quote proves. */
+	if (result->proven)
+		print_node(out, &result->node);
 	if (result->authentic)
 		print_claims(out, &result->report);
 	return ferror(out) ? -EIO : 0;

@@ -30,6 +30,7 @@ static size_t report_size;
 /* A policy that asks for everything, and gets it. */
 static struct cl_policy policy;
 static const uint8_t build[CL_BUILD_SIZE] = "twenty bytes of hash";
+static const uint8_t builds[2][CL_BUILD_SIZE] = {{0xb1, 0xd0}, "twenty bytes of hash"};
 static uint8_t core_keys[2][CL_CORE_KEY_SIZE], digests[2][CL_DIGEST_SIZE];
 static struct cl_verdict_result result;
 
@@ -84,6 +85,8 @@ static int setup(void **state)
 		.vcpus_max = 1,
 		.window_pages_max = 1024,
 		.idle_ms_max = 1000,
+		.core_builds = builds,
+		.nr_core_builds = 2,
 	};
 	return 0;
 }
@@ -158,9 +161,9 @@ static void expect_forged_failure(const struct forge *f, const char *name, const
 static void core_report_is_accepted(void **state)
 {
 	static const char *const names[] = {
-		"format", "signature", "core-key", "root",	   "digest",
-		"nonce",  "tls-key",   "debug",	   "policy",	   "vcpus",
-		"memory", "window",    "idle",	   "core-version", "iommu",
+		"format",  "signature",	   "core-key",	 "root",  "digest",    "nonce",
+		"tls-key", "debug",	   "policy",	 "vcpus", "memory",    "window",
+		"idle",	   "core-version", "core-build", "iommu", "remapping",
 	};
 
 	assert_int_equal(verdict_on(report, report_size), CL_VERDICT_WARNING);
@@ -170,7 +173,11 @@ static void core_report_is_accepted(void **state)
 		bool warns = strcmp(names[i], "root") == 0 || strcmp(names[i], "iommu") == 0;
 
 		assert_string_equal(result.checks[i].name, names[i]);
-		assert_int_equal(result.checks[i].status, warns ? CL_CHECK_WARN : CL_CHECK_PASS);
+		if (strcmp(names[i], "remapping") == 0)
+			assert_int_equal(result.checks[i].status, CL_CHECK_SKIP);
+		else
+			assert_int_equal(result.checks[i].status,
+					 warns ? CL_CHECK_WARN : CL_CHECK_PASS);
 	}
 	expect_status("root", CL_CHECK_WARN, "root: none, development");
 	expect_status("iommu", CL_CHECK_WARN, "no IOMMU");
@@ -766,10 +773,34 @@ static void bad_claims_rightly_signed(void **state)
 	forge_default(&f, data, digest);
 	forge_claim(&f, -70009)->data = "vt-d";
 	expect_forged_failure(&f, "iommu", "does not know");
-	/* Nobody is trusted for saying that he is. */
 	forge_default(&f, data, digest);
+	forge_claim(&f, -70010)->data = "sgx";
+	expect_forged_failure(&f, "root", "root: sgx, which this verifier does not know");
+	forge_default(&f, data, digest);
+	forge_claim(&f, -70011)->data = "vt-d";
+	expect_forged_failure(&f, "remapping", "does not know");
+	forge_claim(&f, -70011)->data = "none";
+	policy.require_remapping = true;
+	expect_forged_failure(&f, "remapping", "which the policy requires");
+	forge_claim(&f, -70011)->data = "amd-vi";
+	forge_claim(&f, -70012)->data = "another 20 byte hash";
+	expect_forged_failure(&f, "core-build",
+			      "616e6f7468657220323020627974652068617368, is none of the 2");
+}
+
+/* Nobody is trusted for saying that he is: without evidence it is a warning. */
+static void root_without_evidence(void **state)
+{
+	uint8_t bytes[8192];
+	struct forge f;
+
+	forge_default(&f, data, digest);
+	forge_claim(&f, -70009)->data = "amd-vi";
 	forge_claim(&f, -70010)->data = "tpm";
-	expect_forged_failure(&f, "root", "root: tpm, which this verifier does not know");
+	memcpy(core_keys[1], forge_public(), sizeof(core_keys[1]));
+	assert_int_equal(verdict_on(bytes, forge_make(&f, bytes, sizeof(bytes))),
+			 CL_VERDICT_WARNING);
+	expect_status("root", CL_CHECK_WARN, "no evidence was given");
 }
 
 static void versions(void **state)
@@ -949,6 +980,7 @@ int main(void)
 		cmocka_unit_test_setup(wrong_core_key, setup),
 		cmocka_unit_test_setup(beyond_limits, setup),
 		cmocka_unit_test_setup(bad_claims_rightly_signed, setup),
+		cmocka_unit_test_setup(root_without_evidence, setup),
 		cmocka_unit_test_setup(versions, setup),
 		cmocka_unit_test_setup(bad_arguments, setup),
 		cmocka_unit_test_setup(tree, setup),

@@ -82,6 +82,11 @@ int core_fail(int rc)
 	case -ENODEV:
 		return fail(EXIT_CORE, "the Core: nothing answers beneath this host; boot the host "
 				       "under the Core, or use --plain for an ordinary guest");
+	case -ENOTSUP:
+		return fail(EXIT_CORE,
+			    "the Core: this kernel gives no program I/O ports (ioperm(2)), "
+			    "so what is beneath it cannot be asked; boot the host under "
+			    "the Core");
 	case -EPERM:
 		return fail(EXIT_ROOT,
 			    "the Core: no right to call it; run as root (kernel lockdown "

@@ -22,6 +22,7 @@ static const struct verb verbs[] = {
 	{"inspect", verb_inspect, "show everything known about a zone, as JSON"},
 	{"measure", verb_measure, "compute an image's launch digest offline"},
 	{"verify", verb_verify, "ask a zone for evidence and judge it"},
+	{"node", verb_node, "enrol nodes, and look after those enrolled"},
 	{"core", verb_core, "ask the Core for its state, log and counters"},
 	{"help", verb_main_help, "this list, or `help VERB`"},
 	{"version", verb_version, "print the version"},

@@ -30,6 +30,7 @@ static const char help[] =
 	"\n"
 	"  --report-port PORT  the zone's report service, as published (default: 7443)\n"
 	"  --tls-port PORT     a TLS server of the zone: its key must be the one in the report\n"
+	"  --starttls postgres that server speaks PostgreSQL, which asks for TLS first\n"
 	"  --digest HEX        the launch digest to expect; may be repeated\n"
 	"  --image IMAGE       expect the digest of this image (see `cloister measure`)\n"
 	"  --memory SIZE       with --image: as given to `cloister run`\n"
@@ -51,6 +52,7 @@ struct request {
 	const char *host;
 	uint16_t report_port;
 	uint16_t tls_port; /* 0: none */
+	const char *starttls;
 	const char *image;
 	const char *memory;
 	uint32_t vcpus;
@@ -134,6 +136,11 @@ static int take_option(struct request *r, int id)
 	case 't':
 		code = take_number("tls-port", optarg, 65535, &n);
 		r->tls_port = (uint16_t)n;
+		break;
+	case 'p':
+		if (strcmp(optarg, "postgres") != 0)
+			return fail(EXIT_USAGE, "--starttls %s: only postgres is known", optarg);
+		r->starttls = optarg;
 		break;
 	case 'd':
 		if (r->nr_digests == EXPECTED_MAX ||
@@ -249,7 +256,7 @@ static int fetch_spki(const struct request *r, uint8_t *spki, char *error)
 	int rc;
 
 	do
-		rc = cl_fetch_spki(r->host, r->tls_port, one_try_ms(r), spki, error);
+		rc = cl_fetch_spki(r->host, r->tls_port, r->starttls, one_try_ms(r), spki, error);
 	while (rc && again(end));
 	return rc;
 }
@@ -307,6 +314,7 @@ int verb_verify(int argc, char **argv)
 {
 	static const struct option options[] = {{"report-port", required_argument, NULL, 'r'},
 						{"tls-port", required_argument, NULL, 't'},
+						{"starttls", required_argument, NULL, 'p'},
 						{"digest", required_argument, NULL, 'd'},
 						{"image", required_argument, NULL, 'i'},
 						{"memory", required_argument, NULL, 'm'},
@@ -331,7 +339,8 @@ int verb_verify(int argc, char **argv)
 		if (code)
 			return code;
 	}
-	if (argc - optind != 1 || ((r.memory || r.vcpus) && !r.image))
+	if (argc - optind != 1 || ((r.memory || r.vcpus) && !r.image) ||
+	    (r.starttls && !r.tls_port))
 		return verb_usage("verify");
 	r.host = argv[optind];
 	if (r.image) {
