@@ -23,6 +23,9 @@ FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
 
+FUZZ_forge := $(addprefix tests/unit/,evidence_forge.c evidence_keys.c verify_forge.c) \
+	core/evidence/cbor.c
+
 define fuzz
 FUZZ_TARGETS += $(1)
 $$(FUZZ_OUT)/obj/tests/fuzz/$(1).o: FUZZ_FLAGS := $(3)
@@ -45,6 +48,8 @@ $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
 $(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
+$(eval $(call fuzz,evidence,$(VERIFY_src) $(FUZZ_forge),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
+$(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
 $(eval $(call fuzz,fetch,verify/fetch.c zone/http.c zone/cmdline.c,-Iverify))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
@@ -67,8 +72,9 @@ $(FUZZ_OUT)/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
 
 .PHONY: fuzz fuzz-short fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
-fuzz-seeds: $(FUZZ_OUT)/report_seed
+fuzz-seeds: $(FUZZ_OUT)/report_seed $(BUILD)/tests/evidence-seed
 	$(Q)tests/fuzz/seeds.py $(FUZZ_OUT)/corpus
+	$(Q)tests/fuzz/evidence_seeds.py $(BUILD)/tests/evidence-seed $(FUZZ_OUT)/corpus
 	$(Q)mkdir -p $(FUZZ_OUT)/corpus/report
 	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)
