@@ -23,9 +23,6 @@ FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
 
-FUZZ_forge := $(addprefix tests/unit/,evidence_forge.c evidence_keys.c verify_forge.c) \
-	core/evidence/cbor.c
-
 define fuzz
 FUZZ_TARGETS += $(1)
 $$(FUZZ_OUT)/obj/tests/fuzz/$(1).o: FUZZ_FLAGS := $(3)
@@ -48,7 +45,7 @@ $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
 $(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
-$(eval $(call fuzz,evidence,$(VERIFY_src) $(FUZZ_forge),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
+$(eval $(call fuzz,evidence,$(VERIFY_src) $(FORGE_only),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
 $(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
 $(eval $(call fuzz,fetch,verify/fetch.c zone/http.c zone/cmdline.c,-Iverify))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))

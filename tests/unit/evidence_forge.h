@@ -15,7 +15,7 @@
 
 #define FORGE_NOW    1800000000 /* 2027-01-15 08:00:00 UTC */
 #define FORGE_DAY    86400
-#define FORGE_EVENTS 48
+#define FORGE_EVENTS 128
 
 /* Keys, made at first use. Two of each kind, so that a test can swap them. */
 enum forge_who { FORGE_THIS, FORGE_OTHER };
