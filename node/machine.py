@@ -79,6 +79,64 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+class Tpm:
+    """A software TPM for a machine: swtpm, with its state in a directory that may be kept, for as
+    long as the machine runs. Its EK certificate is issued by a CA of this build tree."""
+
+    SOCKET = "tpm.sock"
+    QEMU = ("-chardev", f"socket,id=tpm,path={SOCKET}", "-tpmdev", "emulator,id=tpm,chardev=tpm",
+            "-device", "tpm-crb,tpmdev=tpm")
+
+    def __init__(self, run_dir, state, ca=BUILD / "cache/tpm-ca"):
+        self.run_dir, self.state, self.ca = Path(run_dir), Path(state).resolve(), Path(ca)
+        self.process = None
+
+    def _make(self):
+        """As a factory does it."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.ca.mkdir(parents=True, exist_ok=True)
+        setup, localca, options = (self.state / f"{n}.conf" for n in ("setup", "localca", "options"))
+        setup.write_text(f"create_certs_tool = {shutil.which('swtpm_localca')}\n"
+                         f"create_certs_tool_config = {localca}\n"
+                         f"create_certs_tool_options = {options}\n")
+        localca.write_text("".join(f"{key} = {self.ca / file}\n" for key, file in (
+            ("statedir", ""), ("signingkey", "signkey.pem"), ("issuercert", "issuercert.pem"),
+            ("certserial", "certserial"))))
+        options.write_text("--platform-manufacturer Cloister\n--platform-version 1\n"
+                           "--platform-model node\n")
+        made = subprocess.run(
+            ["swtpm_setup", "--tpm2", "--tpmstate", self.state, "--config", setup,
+             "--create-ek-cert", "--create-platform-cert", "--pcr-banks", "sha256",
+             "--lock-nvram", "--not-overwrite"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if made.returncode:
+            raise NodeError(f"cannot make a TPM: swtpm_setup said: {made.stdout.strip()[-500:]}")
+
+    def start(self):
+        if not (self.state / "tpm2-00.permall").exists():
+            self._make()
+        # A connection that ends ends it, too: QEMU's.
+        with open(self.run_dir / "swtpm.log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}", "--ctrl",
+                 f"type=unixio,path={self.SOCKET}", "--terminate"], cwd=self.run_dir,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+        end = time.monotonic() + 10
+        while not (self.run_dir / self.SOCKET).exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                said = (self.run_dir / "swtpm.log").read_text(errors="replace").strip()[-500:]
+                raise NodeError(f"the TPM did not start: {said or 'swtpm said nothing'}")
+            time.sleep(0.02)
+
+    def stop(self):
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.terminate()  # it has stored its state at each change
+            self.process.wait()
+            self.process = None
+        (self.run_dir / self.SOCKET).unlink(missing_ok=True)
+
+
 def double_commas(text):
     """QEMU splits -initrd and option values at commas; a doubled one stands for itself."""
     return str(text).replace(",", ",,")
@@ -93,7 +151,7 @@ class Machine:
     def __init__(self, name="node", plain=False, boot="direct", memory="3G", smp=2, cpu="max,-la57",
                  forward=(), append="", core_args="", verbose=False, gdb=None, trace=None,
                  run_dir=None, extra=(), core=None, iommu=False, newer_qemu=False,
-                 threads="single"):
+                 threads="single", tpm=False, state=None):
         self.plain, self.boot = plain, boot
         self.memory, self.smp, self.cpu = memory, smp, cpu
         self.forward = [(int(h), int(g)) for h, g in forward]
@@ -105,6 +163,9 @@ class Machine:
         self.threads = threads  # "multi": true parallelism, for what patches no code of its own
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
         self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
+        # The TPM's state is kept for another machine if it lies in a directory that was given.
+        self.state = Path(state) if state else None
+        self.tpm = Tpm(self.run_dir, (self.state or self.run_dir) / "tpm") if tpm else None
         self.process = None
         self._lock = None
 
@@ -121,6 +182,8 @@ class Machine:
     def _take_run_dir(self):
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.run_dir = self.run_dir.resolve()
+        if self.tpm:
+            self.tpm.run_dir = self.run_dir
         self._lock = open(self.run_dir / "lock", "w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -216,6 +279,7 @@ class Machine:
             "-chardev", chardev("monitor"), "-mon", "chardev=monitor,mode=readline",
             "-chardev", chardev("qmp"), "-mon", "chardev=qmp,mode=control",
             *(("-device", "amd-iommu") if self.iommu else ()),
+            *(Tpm.QEMU if self.tpm else ()),
             *disk("root", root.resolve()), *disk("payload", payload.resolve()),
             "-netdev", "user,id=net" + forwards,
             "-device", f"virtio-net-pci,netdev=net,romfile={virtio}",
@@ -235,6 +299,8 @@ class Machine:
         self._take_run_dir()
         try:
             arguments = self.command()
+            if self.tpm:
+                self.tpm.start()
             with open(self.run_dir / "qemu.err", "wb") as err:
                 self.process = subprocess.Popen(
                     arguments, cwd=self.run_dir, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
@@ -287,6 +353,10 @@ class Machine:
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
+        if self.tpm is not None:
+            self.tpm.stop()
+            if self.state is None and self._lock is not None:
+                shutil.rmtree(self.tpm.state, ignore_errors=True)
         if self._lock is not None:
             for f in self.SOCKETS + ("lock", "boot.iso", "efi-vars.fd"):
                 (self.run_dir / f).unlink(missing_ok=True)
