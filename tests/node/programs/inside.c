@@ -205,17 +205,19 @@ void t_zone_calls(void)
 	end(&vm);
 }
 
+#define EXTRA_GPA 0x1a0000
+
 /* For tests/node/test_tpm.py: what the Core answers, in hex. `extra` is measured with the zone. */
 void seal_key(const char *context, const char *extra)
 {
 	struct cl_seal_key *k;
 	struct vm vm;
-	uint64_t at;
 
 	vm_open(&vm);
-	at = vm.desc->seg[0].gpa + vm.desc->seg[0].size;
-	memcpy(vm.ram + at, extra, strnlen(extra, 64));
-	vm.desc->seg[0].size += 64;
+	memcpy(vm.ram + EXTRA_GPA, extra, strnlen(extra, 64));
+	vm.desc->nr_segs = 2;
+	vm.desc->seg[1].gpa = EXTRA_GPA;
+	vm.desc->seg[1].size = 4096;
 	vm_protect(&vm, TASK_SEAL_KEY, 0, 0);
 	k = (struct cl_seal_key *)(void *)(vm.ram + SHARED_GPA);
 	memset(k, 0, 4096);
