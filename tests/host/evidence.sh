@@ -49,7 +49,7 @@ check "init: no such file" exits 1 init --ca "$tmp/none"
 check "init: says so" says "cloister: --ca $tmp/none: cannot open it: No such file or directory; check the path"
 check "init: no certificate in it" exits 1 init --ca "$d/crl.pem"
 check "init: a CRL of another CA" exits 1 init --ca "$d/other-ca.pem" --crl "$d/crl.pem"
-check "init: says so" says "CRL number 1 of the policy is not one CRL in PEM that a CA of the policy signed"
+check "init: says so" says "CRL number 1 of the policy is not one whole CRL in PEM that a CA of the policy signed"
 check "init: no reference" exits 1 init --boot-reference "$tmp/policy.json"
 check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem"
 check "init: short PCR" exits 2 init --firmware 00
