@@ -122,4 +122,18 @@ check "says so" says "more than 131072 bytes"
 check "empty evidence" exits 1 verify --evidence /dev/null
 check "says so, as a verdict" prints "this is no evidence: it is empty"
 
+# The example, as somebody else would build it.
+lib=$PWD/${BUILD:-build}/lib
+[[ ${BUILD:-build} = /* ]] && lib=$BUILD/lib
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+read -ra flags < <(pkg-config --cflags --libs libcloister-verify)
+python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$nonce" >"$tmp/nonce.bin"
+check "example builds with pkg-config" exits 0 "${CC:-cc}" -Wall -Wextra -Werror \
+	examples/verify-evidence.c "${flags[@]}" -o "$tmp/example"
+check "example: judges" exits 1 "$tmp/example" "$tmp/policy.json" "$tmp/nonce.bin" "$d/good.cbor" \
+	"$d/bios.cbor"
+check "example: a TLS key is all that is missing" prints "warn: tls-key"
+check "example: good" prints "good.cbor: warning, node node-1"
+check "example: bad" prints "fail: boot-image: unmeasured boot: "
+
 exit $failed
