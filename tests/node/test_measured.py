@@ -220,7 +220,10 @@ def end_of_boot(**esp):
         while machine.running():
             expect(time.monotonic() < end, "it neither booted nor rebooted", text[-3000:])
             if select.select([console], [], [], 0.2)[0]:
-                chunk = console.recv(65536)
+                try:
+                    chunk = console.recv(65536)
+                except ConnectionResetError:  # QEMU ended with keys unread
+                    break
                 text += chunk
                 if not chunk:
                     break
