@@ -37,3 +37,13 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -e 's|@version@|$(VERSION)|' -e 's|@includedir@|$(CURDIR)/include|' \
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
+
+# Bundles of evidence for the tests of programs, the fuzzers and the example; in time when it is run.
+SEED_src := $(addprefix tests/unit/,evidence_seed.c evidence_forge.c evidence_keys.c verify_forge.c) \
+	    core/evidence/cbor.c
+$(BUILD)/tests/evidence-seed: $(SEED_src) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(SEED_src) -lcmocka -lcrypto
+
+all: $(BUILD)/tests/evidence-seed

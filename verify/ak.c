@@ -171,6 +171,11 @@ int clv_ak_trusted(struct clv_ak *ak, const struct clv_trust *trust, time_t now,
 	AUTO(free_store_ctx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	bool good;
 
+	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(trust->store)) == 0) {
+		clv_refuse(reason,
+			   "the policy names no CA, so it knows no node: add one (nodes.ca)");
+		return 0;
+	}
 	if (!ctx || X509_STORE_CTX_init(ctx, trust->store, ak->cert, NULL) != 1)
 		return -ENOMEM;
 	set_param(ctx, trust, now);

@@ -93,7 +93,7 @@ static int parse_usage(const struct clv_ak *ak, char reason[CL_REASON_SIZE])
 	    OBJ_cmp(sk_ASN1_OBJECT_value(eku, 0), wanted) != 0)
 		return clv_refuse(reason, "its extended key usage is not %s (an AK)",
 				  CL_OID_AK_EKU);
-	if (X509_check_ca(ak->cert) != 0)
+	if (X509_get_extension_flags(ak->cert) & EXFLAG_CA)
 		return clv_refuse(reason, "it is a CA's certificate");
 	return 0;
 }

@@ -3,7 +3,7 @@ VERIFY_test := $(filter-out verify/fetch.c verify/fetch_spki.c verify/socket.c,$
 
 UNIT += verify
 verify_src := tests/unit/verify.c tests/unit/verify_forge.c $(VERIFY_test) $(EVIDENCE_core)
-verify_flags := -Iverify
-verify_libs := -l:libbearssl.a -lcrypto -ljansson
+verify_flags := -Iverify -DCLOISTER_VERSION='"$(VERSION)"'
+verify_libs := -l:libbearssl.a -lcrypto -ljansson -lpthread
 
 $(BUILD)/unit/verify: $(wildcard verify/*.h)

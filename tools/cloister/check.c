@@ -253,5 +253,8 @@ int run_check(struct run *run)
 		code = check_programs(run);
 	if (!code)
 		code = check_name(run);
+	// Last, as it may make a file.
+	if (!code)
+		code = volume_check(&run->opt.volume, &run->img);
 	return code;
 }
