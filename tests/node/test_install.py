@@ -5,6 +5,7 @@ The node's root is made anew at each boot, so what a real machine would keep on 
 /var/lib/cloister) is carried from boot to boot here. The EFI system partition, the firmware's
 variables and the TPM are one disk, one flash and one TPM throughout.
 """
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -36,30 +37,24 @@ class Real:
         # Behind the disks of the node's root.
         disk = ["-drive", f"file={self.disk},if=none,id=esp,format=raw",
                 "-device", "virtio-blk-pci,drive=esp,iommu_platform=on,disable-legacy=on"]
-        return self._up(Node(name="install", plain=True, boot="grub-uefi", tpm=True, iommu=True,
-                             state=self.state, extra=disk))
+        return self._up(plain=True, boot="grub-uefi", tpm=True, extra=disk)
 
     def core(self):
-        return self._up(Node(name="install", boot="measured", iommu=True, state=self.state,
-                             boot_disk=self.disk))
+        return self._up(boot="measured", boot_disk=self.disk)
 
-    def _up(self, node):
-        node.start()
-        try:
+    @contextlib.contextmanager
+    def _up(self, **options):
+        with Node(name="install", iommu=True, state=self.state, **options) as node:
             if self.kept:
                 node.check("tar -C / -xf -", input=self.kept)
             node.check("mkdir -p /boot/efi && "
                        "mount -t vfat $(blkid -t TYPE=vfat -o device | head -n 1) /boot/efi")
-        except BaseException:
-            node.stop()
-            raise
-        return node
+            yield node
 
     def down(self, node):
         """What is on the root's disk stays; the rest goes with the power."""
         self.kept = node.run(f"cd / && tar --exclude=boot/efi -cf - $(ls -d {CARRIED})").out_bytes
         node.check("umount /boot/efi && sync")
-        node.stop()
 
 
 def prepare(node):
