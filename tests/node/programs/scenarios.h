@@ -22,6 +22,7 @@ void t_debugregs(void);
 void t_plain_debugregs(void);
 void t_zone_calls(void);
 void t_exit(void);
+void seal_key(const char *context, const char *extra);
 void t_triple_fault(void);
 void t_fetch_shared(void);
 void t_tables_shared(void);
