@@ -49,6 +49,8 @@ $(eval $(call fuzz,payload,$(FUZZ_boot)))
 $(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
 $(eval $(call fuzz,fetch,verify/fetch.c verify/http.c zone/http.c zone/cmdline.c,-Iverify))
+$(eval $(call fuzz,evidence,$(VERIFY_src) $(FORGE_only),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
+$(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))
@@ -70,8 +72,9 @@ $(FUZZ_OUT)/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
 
 .PHONY: fuzz fuzz-short fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
-fuzz-seeds: $(FUZZ_OUT)/report_seed
+fuzz-seeds: $(FUZZ_OUT)/report_seed $(BUILD)/tests/evidence-seed
 	$(Q)tests/fuzz/seeds.py $(FUZZ_OUT)/corpus
+	$(Q)tests/fuzz/evidence_seeds.py $(BUILD)/tests/evidence-seed $(FUZZ_OUT)/corpus
 	$(Q)mkdir -p $(FUZZ_OUT)/corpus/report
 	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)

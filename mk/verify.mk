@@ -39,11 +39,9 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
 
 # Bundles of evidence for the tests of programs, the fuzzers and the example; in time when it is run.
-SEED_src := $(addprefix tests/unit/,evidence_seed.c evidence_forge.c evidence_keys.c verify_forge.c) \
-	    core/evidence/cbor.c
-$(BUILD)/tests/evidence-seed: $(SEED_src) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
+$(BUILD)/tests/evidence-seed: tests/unit/evidence_seed.c $(FORGE_only) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(SEED_src) -lcmocka -lcrypto
+	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(filter %.c,$^) -lcmocka -lcrypto
 
 all: $(BUILD)/tests/evidence-seed

@@ -16,7 +16,7 @@ exits() {
 	shift
 	"$@" >"$tmp/out" 2>"$tmp/err"
 	got=$?
-	[ $got -eq "$want" ] && return
+	[ "$got" -eq "$want" ] && return
 	echo "# exit $got, not $want: $(cat "$tmp/out" "$tmp/err")"
 	return 1
 }

@@ -229,9 +229,25 @@ def test_root_outlives_boots_and_is_in_no_dump(node):
         expect("result -2" in said and "key " + "0" * 64 in said, "a key without a root", said)
 
 
+@case(timeout=600, node={**NODE, "boot": "grub-uefi", "state": str(WORK / "uefi")})
+def test_boot_log_replays(node):
+    "Under UEFI the log that the Core has kept gives the PCRs of the firmware, to the last event."
+    log = node.run(f"{VMM} boot_log").out_bytes
+    found = events(log)
+    expect({pcr for pcr, _ in found} >= {0, 1, 4, 5, 7}, "few events", found)
+    want = {n: bytes(32) for n in range(8)}
+    for pcr, digest in found:
+        if pcr in want:
+            want[pcr] = sha256(want[pcr] + digest)
+    have = pcrs(node.check, range(8))
+    expect(have == want, "replayed", have, want)
+    expect(core(node)["sealing"], "no sealing", core(node))
+
+
 @case(node={})
 def test_none_without_a_tpm(node):
     "root: none, no sealing, and a zone that asks gets ENOENT."
     info = core(node)
     expect(info["root"] == "none" and info["sealing"] is False, "info", info)
     expect("result -2" in node.run(f"{VMM} seal volume ''").out, "a key without a TPM")
+    expect(node.run(f"{VMM} boot_log").out_bytes == b"", "a log without UEFI")

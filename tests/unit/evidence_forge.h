@@ -15,7 +15,7 @@
 
 #define FORGE_NOW    1800000000 /* 2027-01-15 08:00:00 UTC */
 #define FORGE_DAY    86400
-#define FORGE_EVENTS 48
+#define FORGE_EVENTS 128
 
 /* Keys, made at first use. Two of each kind, so that a test can swap them. */
 enum forge_who { FORGE_THIS, FORGE_OTHER };
@@ -90,6 +90,9 @@ void forge_event_remove(struct evidence_forge *f, const struct forge_event *even
 /* Each returns the size and fails the test if it does not fit. */
 size_t forge_cert_make(const struct forge_cert *c, uint8_t *out, size_t cap);
 size_t forge_log_make(const struct evidence_forge *f, uint8_t *out, size_t cap);
+size_t forge_attest(const struct evidence_forge *f, uint8_t *out, size_t cap); /* of f->pcr */
+size_t forge_signature(const struct evidence_forge *f, const uint8_t *attest, size_t attest_size,
+		       uint8_t *out, size_t cap);
 size_t evidence_forge_make(struct evidence_forge *f, uint8_t *out, size_t cap);
 
 /* The CAs' own validity. Seeds for the system's clock set it before anything is made. */

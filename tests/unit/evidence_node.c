@@ -55,9 +55,12 @@ static void what_is_not_asked_for_is_unproven(void **state)
 
 static void unenrolled(void **state)
 {
+	static const struct cl_node no_node;
+
 	forged.cert.ca = FORGE_OTHER;
 	expect_refused("ak", "no CA of the policy issued it: this TPM is not enrolled");
 	assert_false(result.proven);
+	assert_memory_equal(&result.node, &no_node, sizeof(no_node));
 	/* Another CA's signature under this one's name. */
 	forged.cert.issuer = "Test CA";
 	expect_refused("ak", "did not sign it");

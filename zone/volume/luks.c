@@ -95,7 +95,7 @@ static int read_header(struct crypt_device *cd, const char *disk, struct luks_he
 }
 
 // What the kernel runs, whatever the library made of the header.
-static int check_tables(const uint8_t key[VOLUME_KEY_SIZE])
+static int check_tables(const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode)
 {
 	struct table crypt = {0};
 	struct table integrity = {0};
@@ -110,16 +110,17 @@ static int check_tables(const uint8_t key[VOLUME_KEY_SIZE])
 	snprintf(below, sizeof(below), "%u:%u", major(integrity.device), minor(integrity.device));
 	rc = luks_table_check(crypt.type, crypt.parameters, key, below) ? 0 : -EKEYREJECTED;
 	explicit_bzero(&crypt, sizeof(crypt));
-	// "DEVICE OFFSET TAG MODE …": with a journal, without which a torn write is a lost sector.
+	// "DEVICE OFFSET TAG MODE …"
 	const char *rest = strchr(integrity.parameters, ' ');
-	snprintf(prefix, sizeof(prefix), " %u %u J ", FORMAT_OFFSET, FORMAT_TAG);
+	snprintf(prefix, sizeof(prefix), " %u %u %c ", FORMAT_OFFSET, FORMAT_TAG, (char)mode);
 	if (strcmp(integrity.type, "integrity") != 0 || !rest ||
 	    strncmp(rest, prefix, strlen(prefix)) != 0)
 		rc = -EKEYREJECTED;
 	return rc;
 }
 
-int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char **why)
+int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode,
+	      const char **why)
 {
 	__attribute__((cleanup(free_device))) struct crypt_device *cd = NULL;
 	struct luks_header header;
@@ -139,11 +140,12 @@ int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char *
 		return -EKEYREJECTED;
 	*why = "the volume is not this image's (another launch digest or another machine has "
 	       "another key)";
-	rc = crypt_activate_by_volume_key(cd, LUKS_NAME, (const char *)key, VOLUME_KEY_SIZE, 0);
+	rc = crypt_activate_by_volume_key(cd, LUKS_NAME, (const char *)key, VOLUME_KEY_SIZE,
+					  mode == LUKS_DIRECT ? CRYPT_ACTIVATE_NO_JOURNAL : 0);
 	if (rc)
 		return rc;
 	*why = "the kernel's table is not what the volume's header said";
-	rc = check_tables(key);
+	rc = check_tables(key, mode);
 	if (rc)
 		crypt_deactivate(cd, LUKS_NAME);
 	else

@@ -41,9 +41,14 @@ const char *luks_header_check(const struct luks_header *h);
 int luks_table_check(const char *type, const char *parameters, const uint8_t key[VOLUME_KEY_SIZE],
 		     const char *below);
 
+/* How sectors and their tags are written: both at once, or, for a device with nothing on it, fast.
+ */
+enum luks_mode { LUKS_JOURNAL = 'J', LUKS_DIRECT = 'D' };
+
 /* All: 0, or negative errno with *why. Formatting leaves the device closed. */
 int luks_format(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char **why);
-int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char **why);
+int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode,
+	      const char **why);
 int luks_close(void);
 
 #endif

@@ -53,7 +53,7 @@ static int make_database(void)
 				    "--auth=reject",
 				    "--no-instructions",
 				    "--no-sync",
-				    "--wal-segsize=16",
+				    "--wal-segsize=4",
 				    "--data-checksums",
 				    NULL};
 	int status;

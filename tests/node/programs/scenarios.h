@@ -60,6 +60,7 @@ void t_bad_interrupts(void);
 void t_dead_stays_dead(void);
 void t_next_guest(void);
 void t_host_calls(void);
+void boot_log(void);
 void t_launch_again(void);
 
 #endif
