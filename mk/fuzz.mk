@@ -19,6 +19,7 @@ FUZZ_machine := tests/fuzz/machine.c core/boot/acpi.c core/trace/trace.c \
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c
+FUZZ_tpm := $(addprefix core/tpm/,attach.c command.c crb.c wire.c) core/evidence/root.c
 FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
@@ -40,14 +41,16 @@ $(eval $(call fuzz,guest,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,walk,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,acpi,core/boot/acpi.c))
 $(eval $(call fuzz,ivrs,core/iommu/ivrs.c))
+$(eval $(call fuzz,tpm,$(FUZZ_tpm),,-l:libbearssl.a))
+$(eval $(call fuzz,boot_log,core/boot/boot_log.c))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
 $(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
+$(eval $(call fuzz,fetch,verify/fetch.c verify/http.c zone/http.c zone/cmdline.c,-Iverify))
 $(eval $(call fuzz,evidence,$(VERIFY_src) $(FORGE_only),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
 $(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
-$(eval $(call fuzz,fetch,verify/fetch.c zone/http.c zone/cmdline.c,-Iverify))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))
@@ -76,8 +79,12 @@ fuzz-seeds: $(FUZZ_OUT)/report_seed $(BUILD)/tests/evidence-seed
 	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)
 
+.PHONY: fuzz-named
+fuzz-named:
+	$(if $(filter $(FUZZ),$(FUZZ_TARGETS)),,$(error FUZZ=$(FUZZ): no such target; one of: $(FUZZ_TARGETS)))
+
 #: make fuzz           fuzz one target (FUZZ=name) for FUZZ_SECONDS (60), from its corpus
-fuzz: $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
+fuzz: fuzz-named $(FUZZ_OUT)/$(FUZZ) fuzz-seeds
 	$(Q)scripts/fuzz run --seconds $(FUZZ_SECONDS) $(FUZZ)
 #: make fuzz-all       all targets, one after the other, FUZZ_SECONDS each
 fuzz-all: fuzz-build fuzz-seeds
@@ -86,7 +93,7 @@ fuzz-all: fuzz-build fuzz-seeds
 fuzz-short: fuzz-build
 	$(Q)scripts/fuzz short $(FUZZ_TARGETS)
 #: make fuzz-merge     put what fuzzing found (FUZZ=name) into tests/fuzz/corpus, minimised
-fuzz-merge: $(FUZZ_OUT)/$(FUZZ)
+fuzz-merge: fuzz-named $(FUZZ_OUT)/$(FUZZ)
 	$(Q)scripts/fuzz merge $(FUZZ)
 #: make fuzz-teeth     does each target find a fault that is put there?
 fuzz-teeth:

@@ -53,3 +53,9 @@ $(VMM_out)/cl-breakout: tests/jail/breakout.c mk/node-tests.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -static -o $@ $< -lpthread
 node-programs: $(VMM_out)/cl-breakout
+# The firmware's event log, to standard output.
+$(VMM_out)/cl-boot-log: $(VMM_dir)/boot/log.c include/cloister/call.h mk/node-tests.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -static -o $@ $<
+node-programs: $(VMM_out)/cl-boot-log

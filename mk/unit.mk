@@ -7,7 +7,7 @@
 UNIT :=
 include $(wildcard tests/unit/*.mk)
 
-UNIT_CFLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -Iinclude -Icore -Itests/unit \
+UNIT_CFLAGS := $(STRICT) -g -O1 -D_GNU_SOURCE -Iinclude -Icore -Itests/unit -DCORE_DEBUG=0 \
 	       -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 define unit_rule

@@ -13,7 +13,27 @@ $(BUILD)/zone/init: $(ZONE_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) -static -Wl,--no-warnings -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $(ZONE_OBJ) -lcrypto
 
-#: make zone           what runs inside a zone: its first process
+# The volume's program: with Debian's libraries, so it is in the root file system of the images that
+# have a volume.
+VOLUME_SRC := $(wildcard zone/volume/*.c)
+VOLUME_OBJ := $(VOLUME_SRC:%=$(BUILD)/%.o) $(patsubst %,$(BUILD)/volume/zone/%.c.o,core port say)
+VOLUME_FLAGS := $(HOSTED) -fPIE
+VOLUME_LIBS := -lcryptsetup -ltss2-esys -ltss2-rc -lcrypto
+
+$(BUILD)/zone/volume/%.o: zone/volume/% $(wildcard zone/*.h zone/volume/*.h include/cloister/*.h) mk/zone.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(VOLUME_FLAGS) -c -o $@ $<
+$(BUILD)/volume/zone/%.o: zone/% $(wildcard zone/*.h include/cloister/*.h) mk/zone.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(VOLUME_FLAGS) -c -o $@ $<
+$(BUILD)/zone/volume/volume: $(VOLUME_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--build-id=none -s -o $@ \
+		$(VOLUME_OBJ) $(VOLUME_LIBS)
+
+#: make zone           what runs inside a zone: its first process, and what opens its volume
 .PHONY: zone
-zone: $(BUILD)/zone/init
+zone: $(BUILD)/zone/init $(BUILD)/zone/volume/volume
 all: zone

@@ -13,8 +13,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
+
+from swtpm import Swtpm, SwtpmError
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
@@ -35,6 +38,10 @@ QEMU_13 = ("qemu-system-x86", "qemu-system-data", "seabios")
 
 OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
+
+
+# As many as boot/build gives names to.
+ARGUMENTS_MAX = 64
 
 
 class NodeError(Exception):
@@ -66,11 +73,27 @@ def free_port():
     raise NodeError("this machine has no free TCP port; end some of its servers")
 
 
+def host_env(kernel_args, kernel="vmlinuz", initrd="initrd"):
+    """What a measured boot reads from the ESP (docs/measured-boot.md): one word a variable."""
+    words = kernel_args.split()
+    if len(words) > ARGUMENTS_MAX or any(c in kernel_args for c in "'\"\\"):
+        raise NodeError(f"a measured boot takes at most {ARGUMENTS_MAX} kernel arguments, without "
+                        "quotes and backslashes; shorten --append")
+    lines = ["# GRUB Environment Block", f"kernel={kernel}", f"initrd={initrd}"]
+    lines += [f"a{i:02}={word}" for i, word in enumerate(words)]
+    return "".join(line + "\n" for line in lines).encode()
+
+
 def need(path, how):
     path = Path(path)
     if not path.exists():
         raise NodeError(f"{os.path.relpath(path, ROOT)} is missing; {how}")
     return path
+
+
+def default_run_dir(name):
+    """Of two test runners side by side (tests/node/run) each has its own."""
+    return BUILD / "run" / (name + os.environ.get("NODE_LANE", ""))
 
 
 def die_with_parent():
@@ -86,14 +109,21 @@ def double_commas(text):
 
 class Machine:
     """One QEMU process. Files of a run are in run_dir: console.log, core.log, qemu.log and, while
-    it runs, the sockets console.sock, agent.sock, qmp.sock and monitor.sock."""
+    it runs, the sockets console.sock, agent.sock, qmp.sock and monitor.sock.
+
+    measured: UEFI, a TPM and the boot image on an EFI system partition. `esp` replaces files there
+    ({"cloister/host.env": bytes or Path; None: no such file}). The TPM, the UEFI variables and that
+    disk live in `state`; if it is given they stay, and the next node with it goes on with them.
+    `boot_disk` is a whole disk image to boot from instead, `tpm` a TPM for the other ways to boot.
+    """
 
     SOCKETS = ("console.sock", "agent.sock", "qmp.sock", "monitor.sock")
+    STATE = ("boot.iso", "boot.img", "efi-vars.fd")
 
     def __init__(self, name="node", plain=False, boot="direct", memory="3G", smp=2, cpu="max,-la57",
                  forward=(), append="", core_args="", verbose=False, gdb=None, trace=None,
                  run_dir=None, extra=(), core=None, iommu=False, newer_qemu=False,
-                 threads="single"):
+                 threads="single", tpm=False, state=None, esp=None, boot_disk=None):
         self.plain, self.boot = plain, boot
         self.memory, self.smp, self.cpu = memory, smp, cpu
         self.forward = [(int(h), int(g)) for h, g in forward]
@@ -104,7 +134,11 @@ class Machine:
         self.iommu, self.newer_qemu = iommu, newer_qemu
         self.threads = threads  # "multi": true parallelism, for what patches no code of its own
         self.core = Path(core) if core else BUILD / "core/cloister-core.elf"
-        self.run_dir = Path(run_dir) if run_dir else BUILD / "run" / name
+        self.run_dir = Path(run_dir) if run_dir else default_run_dir(name)
+        self.esp, self.boot_disk = dict(esp or {}), boot_disk
+        self.state = Path(state).absolute() if state else None
+        self.tpm = None
+        self.with_tpm = tpm or boot == "measured"
         self.process = None
         self._lock = None
 
@@ -129,8 +163,11 @@ class Machine:
             self._lock = None
             raise NodeError(f"a node runs in {os.path.relpath(self.run_dir)} already; stop it or "
                             "give another --run-dir") from None
-        for f in self.SOCKETS + ("console.log", "core.log", "qemu.log", "qemu.err"):
+        for f in self.SOCKETS + self.STATE + ("console.log", "core.log", "qemu.log", "qemu.err"):
             (self.run_dir / f).unlink(missing_ok=True)
+        shutil.rmtree(self.run_dir / "tpm", ignore_errors=True)
+        if self.state:
+            self.state.mkdir(parents=True, exist_ok=True)
         self.core_log.touch()
 
     # -- command line --------------------------------------------------------------------------
@@ -166,6 +203,8 @@ class Machine:
                          "-initrd", f"{double_commas(kernel)},{double_commas(initrd)}"]
             return arguments + (["-append", self.core_args] if self.core_args else [])
 
+        if self.boot == "measured":
+            return self._measured_arguments(vmlinuz, initrd)
         iso = self.run_dir / "boot.iso"
         command = [str(ROOT / "node/grub-image"), str(iso), str(vmlinuz), str(initrd),
                    self.kernel_args]
@@ -177,16 +216,47 @@ class Machine:
         arguments = ["-drive", "file=boot.iso,if=none,id=boot,format=raw,media=cdrom,readonly=on",
                      "-device", f"virtio-scsi-pci{self._virtio()}",
                      "-device", "scsi-cd,drive=boot,bootindex=0"]
-        if self.boot == "grub-uefi":
-            for code, variables in OVMF:
-                if os.path.exists(code):
-                    break
-            else:
-                raise NodeError("no UEFI firmware under /usr/share/OVMF; run `make setup`")
-            shutil.copyfile(variables, self.run_dir / "efi-vars.fd")
-            arguments += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-                          "-drive", "if=pflash,format=raw,unit=1,file=efi-vars.fd"]
-        return arguments
+        return arguments + (self._firmware() if self.boot == "grub-uefi" else [])
+
+    def _firmware(self):
+        for code, variables in OVMF:
+            if os.path.exists(code):
+                break
+        else:
+            raise NodeError("no UEFI firmware under /usr/share/OVMF; run `make setup`")
+        ours = (self.state or self.run_dir) / "efi-vars.fd"
+        if not ours.exists():
+            shutil.copyfile(variables, ours)
+        return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+                "-drive", f"if=pflash,format=raw,unit=1,file={double_commas(ours)}"]
+
+    def _measured_arguments(self, vmlinuz, initrd):
+        disk = self.boot_disk or (self.state or self.run_dir) / "boot.img"
+        if not Path(disk).exists():
+            self._make_esp(disk, {
+                "EFI/BOOT/BOOTX64.EFI": BUILD / "boot/cloister.efi",
+                "cloister/vmlinuz": vmlinuz, "cloister/initrd": initrd,
+                "cloister/host.env": host_env(self.kernel_args), **self.esp})
+        # After the disks of the node's root, which the initrd counts. A given disk is started as
+        # the firmware's own variables say.
+        first = "" if self.boot_disk else ",bootindex=0"
+        return ["-drive", f"file={double_commas(disk)},if=none,id=boot,format=raw",
+                "-device", f"virtio-blk-pci,drive=boot{first}{self._virtio()}",
+                *self._firmware()]
+
+    def _make_esp(self, disk, files):
+        with tempfile.TemporaryDirectory(prefix="esp.", dir=self.run_dir) as tree:
+            for name, content in files.items():
+                path = Path(tree) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, bytes):
+                    path.write_bytes(content)
+                elif content is not None:
+                    shutil.copyfile(need(content, "run `make all node`"), path)
+            made = subprocess.run([ROOT / "node/esp-image", disk, tree], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+        if made.returncode:
+            raise NodeError(f"cannot make the boot disk: {made.stdout.strip()[-500:]}")
 
     def command(self):
         """QEMU's arguments. Sockets are named relative to run_dir, where QEMU runs: a socket's
@@ -216,6 +286,7 @@ class Machine:
             "-chardev", chardev("monitor"), "-mon", "chardev=monitor,mode=readline",
             "-chardev", chardev("qmp"), "-mon", "chardev=qmp,mode=control",
             *(("-device", "amd-iommu") if self.iommu else ()),
+            *(Swtpm.QEMU if self.with_tpm else ()),
             *disk("root", root.resolve()), *disk("payload", payload.resolve()),
             "-netdev", "user,id=net" + forwards,
             "-device", f"virtio-net-pci,netdev=net,romfile={virtio}",
@@ -235,6 +306,10 @@ class Machine:
         self._take_run_dir()
         try:
             arguments = self.command()
+            if self.with_tpm:
+                self.tpm = Swtpm(self.run_dir, (self.state or self.run_dir) / "tpm",
+                                 BUILD / "cache/tpm-ca")
+                self.tpm.start()
             with open(self.run_dir / "qemu.err", "wb") as err:
                 self.process = subprocess.Popen(
                     arguments, cwd=self.run_dir, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
@@ -248,6 +323,9 @@ class Machine:
         except FileNotFoundError as e:
             self.stop()
             raise NodeError(f"{e.filename} is missing; run `make setup`") from None
+        except SwtpmError as e:
+            self.stop()
+            raise NodeError(str(e)) from None
         except BaseException:
             self.stop()
             raise
@@ -287,9 +365,13 @@ class Machine:
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
+        if self.tpm is not None:
+            self.tpm.stop()
+            self.tpm = None
         if self._lock is not None:
-            for f in self.SOCKETS + ("lock", "boot.iso", "efi-vars.fd"):
+            for f in self.SOCKETS + ("lock",) + self.STATE:
                 (self.run_dir / f).unlink(missing_ok=True)
+            shutil.rmtree(self.run_dir / "tpm", ignore_errors=True)
             self._lock.close()
             self._lock = None
 

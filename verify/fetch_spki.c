@@ -102,6 +102,23 @@ static int handshake(SSL *ssl, struct clv_socket *s, char error[CL_ERROR_SIZE])
 	}
 }
 
+/* The server's whole answer is one byte, 'S': with more, somebody else has spoken into it. */
+static int ask_postgres(struct clv_socket *s, char error[CL_ERROR_SIZE])
+{
+	/* Length of the message, code of SSLRequest. */
+	static const uint8_t request[8] = {0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
+	char answer[2];
+	ssize_t n = clv_send(s, request, sizeof(request));
+
+	if (n == 0)
+		n = clv_receive(s, answer, sizeof(answer));
+	if (n < 0)
+		return clv_error(error, (int)n, "PostgreSQL's SSLRequest: %s", strerror((int)-n));
+	if (n != 1 || answer[0] != 'S')
+		return clv_error(error, -EPROTO, "the server does not agree to TLS as PostgreSQL");
+	return 0;
+}
+
 static int hash_spki(SSL *ssl, uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
 {
 	AUTO(free_x509) X509 *cert = SSL_get1_peer_certificate(ssl);
@@ -118,7 +135,7 @@ static int hash_spki(SSL *ssl, uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_
 	return 0;
 }
 
-static int fetch(const char *host, uint16_t port, unsigned int timeout_ms,
+static int fetch(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
 		 uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
 {
 	AUTO(free_ssl_ctx) SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -138,6 +155,8 @@ static int fetch(const char *host, uint16_t port, unsigned int timeout_ms,
 		return clv_error(error, -ENOMEM, "cannot set up TLS");
 
 	rc = clv_connect(&s, host, port, timeout_ms, error);
+	if (rc == 0 && starttls)
+		rc = ask_postgres(&s, error);
 	if (rc == 0)
 		rc = handshake(ssl, &s, error);
 	if (rc == 0)
@@ -150,7 +169,7 @@ static int fetch(const char *host, uint16_t port, unsigned int timeout_ms,
 	return rc;
 }
 
-int cl_fetch_spki(const char *host, uint16_t port, unsigned int timeout_ms,
+int cl_fetch_spki(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
 		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
 {
 	int rc;
@@ -159,7 +178,9 @@ int cl_fetch_spki(const char *host, uint16_t port, unsigned int timeout_ms,
 		return -EINVAL;
 	if (!host || !*host || strlen(host) > HOST_MAX || !port || !timeout_ms || !spki)
 		return clv_error(error, -EINVAL, "bad host, port or time-out");
-	rc = fetch(host, port, timeout_ms, spki, error);
+	if (starttls && strcmp(starttls, "postgres") != 0)
+		return clv_error(error, -EINVAL, "only PostgreSQL's way to TLS is known");
+	rc = fetch(host, port, starttls, timeout_ms, spki, error);
 	ERR_clear_error();
 	return rc;
 }

@@ -114,6 +114,31 @@ static int parse_ip(char *value, struct cmdline *cmdline)
 	return 0;
 }
 
+static int only(const char *text, size_t size, const char *allowed)
+{
+	return strspn(text, allowed) >= size;
+}
+
+// As zone-image(5) has it: a name of letters, digits and '-', a path without "." and "..".
+static int parse_volume(const char *value, struct cmdline *cmdline)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	static const char path_letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+	size_t size = strcspn(value, ":");
+	const char *path = value + size + 1;
+
+	if (size == 0 || size > CMDLINE_VOLUME_MAX || value[0] == '-' || value[size] != ':' ||
+	    !only(value, size, letters))
+		return -EINVAL;
+	if (path[0] != '/' || !path[1] || strlen(path) > CMDLINE_PATH_MAX || strstr(path, "/.") ||
+	    strstr(path, "//") || !only(path, strlen(path), path_letters))
+		return -EINVAL;
+	memcpy(cmdline->volume, value, size);
+	strcpy(cmdline->volume_path, path);
+	return 0;
+}
+
 int cmdline_parse(const char *text, struct cmdline *cmdline, const char **why)
 {
 	char value[VALUE_MAX];
@@ -131,6 +156,10 @@ int cmdline_parse(const char *text, struct cmdline *cmdline, const char **why)
 	if (found == 0)
 		strcpy(value, "10.0.2.15/24,10.0.2.2");
 	if (found < 0 || parse_ip(value, cmdline))
+		return -EINVAL;
+	*why = "cloister.volume=<name>:<path> is malformed";
+	found = option(text, "cloister.volume=", value);
+	if (found < 0 || (found && parse_volume(value, cmdline)))
 		return -EINVAL;
 	*why = NULL;
 	return 0;

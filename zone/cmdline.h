@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CMDLINE_HASH_SIZE 32u /* SHA-256 */
-#define CMDLINE_SALT_MAX  64u
+#define CMDLINE_HASH_SIZE  32u /* SHA-256 */
+#define CMDLINE_SALT_MAX   64u
+#define CMDLINE_VOLUME_MAX 32u
+#define CMDLINE_PATH_MAX   128u
 
 struct cmdline {
 	/* cloister.roothash=<64 hex>: root of the hash tree. Must be there. */
@@ -22,6 +24,9 @@ struct cmdline {
 	uint32_t address;
 	uint32_t prefix;
 	uint32_t gateway; /* 0: none */
+	/* cloister.volume=<name>:<absolute path>; empty: none. */
+	char volume[CMDLINE_VOLUME_MAX + 1];
+	char volume_path[CMDLINE_PATH_MAX + 1];
 };
 
 /* 0, or -EINVAL with *why saying which option is missing, malformed or there twice. */

@@ -15,6 +15,7 @@
 // makes it this process's own).
 static union {
 	struct cl_report_call report;
+	struct cl_seal_key seal_key;
 	struct cl_exit exit;
 	uint8_t page[CL_PAGE_SIZE];
 } argument __attribute__((aligned(CL_PAGE_SIZE)));
@@ -62,6 +63,19 @@ int core_report(const uint8_t data[CL_REPORT_DATA], uint8_t report[CL_REPORT_MAX
 	memcpy(report, argument.report.report, used);
 	*size = used;
 	return 0;
+}
+
+int core_seal_key(struct cl_seal_key *seal_key)
+{
+	memset(&argument, 0, sizeof(argument));
+	memcpy(argument.seal_key.context, seal_key->context, CL_SEAL_CONTEXT);
+	int64_t result = call(CL_OP_SEAL_KEY, sizeof(argument.seal_key));
+	if (result == 0)
+		*seal_key = argument.seal_key;
+	explicit_bzero(&argument, sizeof(argument));
+	if (result == CL_OP_SEAL_KEY)
+		return CORE_NOT_A_ZONE;
+	return result >= -4095 && result <= 0 ? (int)result : -EIO;
 }
 
 void core_exit(uint32_t status)

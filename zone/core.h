@@ -17,6 +17,9 @@ int core_open(void);
  */
 int core_report(const uint8_t data[CL_REPORT_DATA], uint8_t report[CL_REPORT_MAX], uint32_t *size);
 
+/* Ask for this zone's key for call->context. On 0 the rest of *call is filled in; as above. */
+int core_seal_key(struct cl_seal_key *call);
+
 /* End the zone. Returns only where there is no Core. */
 void core_exit(uint32_t status);
 

@@ -3,7 +3,8 @@
 //
 // All it relies on is measured: this program and the kernel's modules are in the initrd, the root
 // hash and the network's address are on the command line, and everything else comes through
-// dm-verity from the root file system. Disks, network, console and clock are the host's.
+// dm-verity from the root file system, the volume's program (zone/volume) among it. Disks, network,
+// console and clock are the host's.
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -30,6 +31,7 @@
 #define ROOT_FS	     "erofs"
 #define MODULES_LIST "/etc/modules.load"
 #define TLS_DIR	     "/run/cloister"
+#define VOLUME	     "/usr/lib/cloister/volume"
 #define TEXT_MAX     16384u
 #define FDS_MAX	     16
 
@@ -182,6 +184,34 @@ static void mount_tmpfs(const struct workload *workload, uint32_t uid, uint32_t 
 		fail(TLS_DIR, -errno);
 }
 
+static void open_volume(const struct cmdline *cmdline, uint32_t uid, uint32_t gid)
+{
+	char name[CMDLINE_VOLUME_MAX + 1], path[CMDLINE_PATH_MAX + 1], user[16], group[16];
+	char program[] = VOLUME, verb[] = "open";
+	char *const argv[] = {program, verb, name, path, user, group, NULL};
+
+	strcpy(name, cmdline->volume);
+	strcpy(path, cmdline->volume_path);
+	snprintf(user, sizeof(user), "%u", uid);
+	snprintf(group, sizeof(group), "%u", gid);
+	int status = run_and_wait(argv);
+	if (status)
+		fail("the volume cannot be opened", status < 0 ? status : 0);
+}
+
+// After the workload's end. 0, or a status to end with.
+static uint32_t close_volume(const struct cmdline *cmdline)
+{
+	char name[CMDLINE_VOLUME_MAX + 1], path[CMDLINE_PATH_MAX + 1];
+	char program[] = VOLUME, verb[] = "close";
+	char *const argv[] = {program, verb, name, path, NULL};
+
+	strcpy(name, cmdline->volume);
+	strcpy(path, cmdline->volume_path);
+	run_end_all();
+	return run_and_wait(argv) ? 1 : 0;
+}
+
 int main(void)
 {
 	static char text[TEXT_MAX];
@@ -214,6 +244,8 @@ int main(void)
 
 	load_workload(&workload, &uid, &gid);
 	mount_tmpfs(&workload, uid, gid);
+	if (cmdline.volume[0])
+		open_volume(&cmdline, uid, gid);
 	error = net_up(&cmdline, &why);
 	if (error)
 		fail(why, error);
@@ -232,5 +264,12 @@ int main(void)
 	pid_t pid = run_workload(&workload, uid, gid);
 	if (pid < 0)
 		fail("workload", pid);
-	end(run_supervise(pid, workload.port, service, listener, spki));
+	if (!cmdline.volume[0])
+		end(run_supervise(&workload, pid, service, listener, spki));
+	pid_t stop = run_stop_service();
+	if (stop < 0)
+		fail("stop service", stop);
+	uint32_t status = run_supervise(&workload, pid, service, listener, spki);
+	uint32_t closed = close_volume(&cmdline);
+	end(status ? status : closed);
 }

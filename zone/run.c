@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "core.h"
+#include "port.h"
 #include "report.h"
 #include "run.h"
 #include "say.h"
@@ -92,6 +93,57 @@ pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE])
 	_exit(1);
 }
 
+static uint32_t shell_status(int status)
+{
+	return (uint32_t)(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+int run_and_wait(char *const argv[])
+{
+	char *const environment[] = {NULL};
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		sigset_t none;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execve(argv[0], argv, environment);
+		say("%s: %s", argv[0], strerror(errno));
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			return -errno;
+	return (int)shell_status(status);
+}
+
+// The host may end the zone at any time; this is how it can ask first. Whatever comes means that.
+pid_t run_stop_service(void)
+{
+	char word;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	int port = port_open(PORT_CONTROL);
+	// Without a host on its other end a port reads as ended.
+	while (port >= 0 && read(port, &word, 1) != 1)
+		sleep(1);
+	if (port >= 0)
+		kill(getppid(), SIGTERM);
+	_exit(0);
+}
+
+void run_end_all(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
 // Is anything listening there? Looked up rather than tried: a connection that says nothing would be
 // an error in the workload's log. Lines of /proc/net/tcp (proc(5)): "sl: local:port remote:port
 // state …", state 0A is TCP_LISTEN.
@@ -115,12 +167,7 @@ static int accepts(uint16_t port)
 	return listening("/proc/net/tcp", port) || listening("/proc/net/tcp6", port);
 }
 
-static uint32_t shell_status(int status)
-{
-	return (uint32_t)(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
-}
-
-uint32_t run_supervise(pid_t workload, uint16_t port, pid_t service, int listener,
+uint32_t run_supervise(const struct workload *workload, pid_t main, pid_t service, int listener,
 		       const uint8_t spki[CL_REPORT_SPKI_SIZE])
 {
 	const struct timespec interval = {0, READY_POLL_MS * 1000000L};
@@ -133,16 +180,16 @@ uint32_t run_supervise(pid_t workload, uint16_t port, pid_t service, int listene
 		int status;
 		pid_t pid;
 
-		if (!ready && accepts(port)) {
+		if (!ready && accepts(workload->port)) {
 			ready = 1;
 			say("ready");
 		}
 		// Once ready there is nothing to poll for: an idle zone must be able to sleep.
 		int signal = ready ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &interval);
 		if (signal == SIGTERM || signal == SIGINT)
-			kill(workload, SIGTERM);
+			kill(main, workload->stop);
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-			if (pid == workload)
+			if (pid == main)
 				return shell_status(status);
 			if (pid != service || restarts++ == SERVICE_RESTARTS)
 				continue;

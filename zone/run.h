@@ -16,10 +16,22 @@ pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE]);
 void run_block_signals(void);
 
 /*
- * Say when the workload is ready, reap, forward SIGTERM and SIGINT, keep the report service
- * running. Returns the workload's status as a shell would give it, once it has ended.
+ * Run PROGRAM to its end, as root. Its status as a shell would give it, or a negative errno.
+ * run_supervise() must not be running.
  */
-uint32_t run_supervise(pid_t workload, uint16_t port, pid_t service, int listener,
+int run_and_wait(char *const argv[]);
+
+/* A process that asks init to end the zone when the host says so. Its id or a negative errno. */
+pid_t run_stop_service(void);
+
+/* End all that is left of the workload, and wait until it is gone. */
+void run_end_all(void);
+
+/*
+ * Say when the workload is ready, reap, ask it to end on SIGTERM and SIGINT, keep the report
+ * service running. Returns the workload's status as a shell would give it, once it has ended.
+ */
+uint32_t run_supervise(const struct workload *workload, pid_t main, pid_t service, int listener,
 		       const uint8_t spki[CL_REPORT_SPKI_SIZE]);
 
 #endif

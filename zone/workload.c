@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parser of the workload file.
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "workload.h"
@@ -75,6 +76,14 @@ static int take_line(struct workload *workload, char *line)
 		workload->port = (uint16_t)port;
 		return 0;
 	}
+	if (strcmp(words[0], "stop") == 0) {
+		if (workload->stop || count != 2)
+			return -EINVAL;
+		workload->stop = strcmp(words[1], "TERM") == 0	? SIGTERM
+				 : strcmp(words[1], "INT") == 0 ? SIGINT
+								: 0;
+		return workload->stop ? 0 : -EINVAL;
+	}
 	if (strcmp(words[0], "env") == 0) {
 		if (workload->env_count == WORKLOAD_WORDS_MAX || count != 2 || words[1][0] == '=' ||
 		    !strchr(words[1], '='))
@@ -104,6 +113,8 @@ int workload_parse(struct workload *workload, const char *text, size_t size, uns
 		at = next;
 	}
 	*line = 0;
+	if (!workload->stop)
+		workload->stop = SIGTERM;
 	return workload->argv[0] && workload->user && workload->port ? 0 : -EINVAL;
 }
 

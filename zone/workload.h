@@ -6,6 +6,7 @@
  *   argv  PROGRAM WORD…              once; the program's absolute path and its arguments
  *   user  NAME                       once; from the root's /etc/passwd, not root
  *   port  NUMBER                     once; the zone is ready when this TCP port accepts
+ *   stop  TERM|INT                   at most once; the signal that asks it to end (default: TERM)
  *   env   NAME=VALUE                 any number
  *   tmpfs PATH MODE OWNER SIZE       any number; OWNER is "root" or "user", SIZE as in tmpfs(5)
  */
@@ -35,6 +36,7 @@ struct workload {
 	uint32_t env_count;
 	const char *user;
 	uint16_t port;
+	int stop; /* a signal */
 	uint32_t tmpfs_count;
 	struct workload_tmpfs tmpfs[WORKLOAD_TMPFS_MAX];
 };

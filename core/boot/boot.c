@@ -5,6 +5,7 @@
  */
 #include "boot/acpi.h"
 #include "boot/boot.h"
+#include "boot/boot_log.h"
 #include "boot/fatal.h"
 #include "boot/image.h"
 #include "boot/multiboot.h"
@@ -102,6 +103,7 @@ void boot_main(uint32_t magic, uint32_t info)
 		boot_fatal("%s", why);
 	cpu_enable_simd();
 
+	boot_log_find(&loader);
 	boot.cmdline = loader.cmdline;
 	lay_out_memory();
 	copy_rsdp();

@@ -98,6 +98,12 @@ struct tag_mmap {
 	uint8_t entries[];
 };
 
+struct tag_efi_mmap {
+	uint32_t type, size;
+	uint32_t entry_size, entry_version;
+	uint8_t entries[];
+};
+
 struct mb2_mmap_entry {
 	uint64_t base, length;
 	uint32_t type, reserved;
@@ -133,9 +139,10 @@ static int read_tag(const void *at, uint32_t type, uint32_t size, struct loader_
 	const struct tag_cmdline *cmdline = at;
 	const struct tag_module *module = at;
 	const struct tag_framebuffer *fb = at;
+	const struct tag_efi_mmap *efi_mmap = at;
 	uint32_t need = 8;
 
-	if (type == MB2_TAG_MODULE || type == MB2_TAG_MMAP)
+	if (type == MB2_TAG_MODULE || type == MB2_TAG_MMAP || type == MB2_TAG_EFI_MMAP)
 		need = 16;
 	else if (type == MB2_TAG_FRAMEBUFFER)
 		need = offsetof(struct tag_framebuffer, kind) + 1;
@@ -152,6 +159,11 @@ static int read_tag(const void *at, uint32_t type, uint32_t size, struct loader_
 				  size - sizeof(*module), why);
 	case MB2_TAG_MMAP:
 		return read_mmap(at, li, why);
+	case MB2_TAG_EFI_MMAP:
+		li->efi_map = efi_mmap->entries;
+		li->efi_map_bytes = size - (uint32_t)sizeof(*efi_mmap);
+		li->efi_map_entry = efi_mmap->entry_size;
+		break;
 	case MB2_TAG_FRAMEBUFFER:
 		li->graphics = fb->kind != FRAMEBUFFER_EGA_TEXT;
 		break;

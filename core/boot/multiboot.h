@@ -22,6 +22,7 @@
 #define MB2_TAG_EFI64	       12
 #define MB2_TAG_ACPI_OLD       14
 #define MB2_TAG_ACPI_NEW       15
+#define MB2_TAG_EFI_MMAP       17
 
 #ifndef __ASSEMBLER__
 
@@ -74,6 +75,9 @@ struct loader_info {
 	unsigned int nr_modules;
 	struct memmap map;	     /* as given, not sanitised */
 	uint8_t rsdp[RSDP_SIZE_MAX]; /* all zero if the loader gave none */
+	/* The firmware's own map of memory, where the loader has put it: read at once. */
+	const uint8_t *efi_map;
+	uint32_t efi_map_bytes, efi_map_entry;
 	bool efi;	    /* firmware is UEFI: no VGA text, no BIOS tables in low memory */
 	bool graphics;	    /* the loader has left a graphics mode */
 	bool names_modules; /* module strings start with a file name (QEMU) */

@@ -17,6 +17,7 @@
 /* What a key is for; no two uses get the same. */
 #define KEY_PAGES  1u /* of the zone with this instance number */
 #define KEY_REPORT 2u /* a candidate for the report key's scalar */
+#define KEY_ROOT   3u /* covers the sealing root */
 
 /* Draw a master and put it into the calling CPU's registers; after entropy_init. */
 void master_key_init(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/ap.h"
 #include "boot/boot.h"
+#include "boot/fatal.h"
 #include "boot/paging.h"
 #include "cipher/page_cipher.h"
 #include "cpu/clock.h"
@@ -9,6 +10,7 @@
 #include "cpu/msr.h"
 #include "evidence/entropy.h"
 #include "evidence/report_key.h"
+#include "evidence/root.h"
 #include "iommu/iommu.h"
 #include "lib/log.h"
 #include "lib/pool.h"
@@ -25,6 +27,7 @@
 #include "zone/zone.h"
 #include "zone/vcpu.h"
 #include "zone/window.h"
+#include "tpm/attach.h"
 #include "trace/trace.h"
 
 /* By the random generator and the report key's first test. */
@@ -52,6 +55,7 @@ static void scrub(void)
 		page_key_wipe(cpus[i]->page_key);
 	}
 	report_key_wipe();
+	root_wipe();
 	master_key_wipe();
 	entropy_wipe();
 	/* A reset drops what stands in caches only, and the old contents would come back. */
@@ -140,8 +144,20 @@ static void keys_init(void)
 		hex[2 * i + 1] = "0123456789abcdef"[k[i] & 15];
 	}
 	hex[128] = 0;
-	log_info("report key %s (root: none, development)", hex);
+	log_info("report key %s", hex);
 	log_info("page cipher AES-256-GCM, path %s", page_cipher_name());
+}
+
+/* Last: the TPM's answers have left a secret on the stack. */
+static void root_init(const struct boot_info *bi)
+{
+	fpu_begin();
+	const char *why = tpm_attach(bi->rsdp, bi->core_base, bi->core_size);
+
+	fpu_end();
+	stack_wipe(BOOT_STACK_USED);
+	if (why)
+		boot_fatal("%s", why);
 }
 
 void cpu_enter(struct cpu *cpu, struct vmcb *vmcb, uint64_t *gpr, bool host_if,
@@ -221,6 +237,7 @@ void core_main(struct boot_info *bi)
 		 bi->core_base, bi->core_size, cpu_phys_bits());
 	keys_init();
 	clock_init();
+	root_init(bi);
 	smp_add(cpu);
 	panic_set_hook(scrub);
 	doors_init(bi->rsdp);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/build_id.h"
+#include "boot/boot_log.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
+#include "evidence/root.h"
 #include "iommu/iommu.h"
 #include "lib/format.h"
 #include "lib/log.h"
@@ -25,7 +27,9 @@ static union {
 	struct cl_trace trace;
 	struct cl_counters counters;
 	struct cl_log_read log;
+	struct cl_boot_log boot_log;
 	struct cl_report_call report;
+	struct cl_seal_key seal;
 	struct cl_exit exit;
 } arg;
 
@@ -44,7 +48,8 @@ static int op_info(void)
 	arg.core.refused = refused_total;
 	arg.core.dma_blocked = iommu_blocked;
 	format(arg.core.iommu, sizeof(arg.core.iommu), "%s", iommu_name());
-	format(arg.core.root, sizeof(arg.core.root), "%s", "none");
+	format(arg.core.root, sizeof(arg.core.root), "%s", root_name());
+	arg.core.sealing = root_seals();
 	arg.core.debug = CORE_DEBUG;
 	memcpy(arg.core.build, build_id(), CL_BUILD_SIZE);
 	memcpy(arg.core.key_x, key, 32);
@@ -135,6 +140,23 @@ static int op_log(void)
 	return 0;
 }
 
+static int op_boot_log(void)
+{
+	uint64_t at = arg.boot_log.position;
+	uint32_t total = boot_log_size, n = sizeof(arg.boot_log.data);
+
+	if (at > total)
+		return -CL_EINVAL;
+	if (n > total - at)
+		n = (uint32_t)(total - at);
+	memset(&arg.boot_log, 0, sizeof(arg.boot_log));
+	memcpy(arg.boot_log.data, boot_log + at, n);
+	arg.boot_log.position = at + n;
+	arg.boot_log.count = n;
+	arg.boot_log.total = total;
+	return 0;
+}
+
 static const struct host_call {
 	uint32_t op;
 	uint32_t size;
@@ -148,6 +170,7 @@ static const struct host_call {
 	{CL_OP_TRACE, sizeof(arg.trace), op_trace, true, false},
 	{CL_OP_COUNTERS, sizeof(arg.counters), op_counters, false, true},
 	{CL_OP_LOG, sizeof(arg.log), op_log, true, true},
+	{CL_OP_BOOT_LOG, sizeof(arg.boot_log), op_boot_log, true, true},
 };
 
 static int64_t run_call(const struct host_call *c, const struct space *space, uint64_t gva,
@@ -202,7 +225,7 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 				       .idle_ms = z->idle_ms,
 				       .core_version = CORE_VERSION,
 				       .iommu = iommu_name(),
-				       .root = "none",
+				       .root = root_name(),
 				       .remap = "none",
 				       .build = build_id(),
 				       .debug = CORE_DEBUG};
@@ -215,6 +238,25 @@ static int64_t zone_report(struct zone_vcpu *vcpu, uint64_t gva, uint64_t size)
 	arg.report.size = (uint32_t)r;
 	arg.report.reserved = 0;
 	return space_write(&space, gva, &arg.report, sizeof(arg.report)) ? -CL_EFAULT : 0;
+}
+
+/* Only this zone's vCPU gets it: nothing of it stays in `arg`, which the next call shows. */
+static int64_t zone_seal_key(const struct zone *z, const struct space *space, uint64_t gva,
+			     uint64_t size)
+{
+	int r;
+
+	if (size != sizeof(arg.seal))
+		return -CL_EINVAL;
+	if (space_read(space, gva, &arg.seal, sizeof(arg.seal)))
+		return -CL_EFAULT;
+	fpu_begin();
+	r = root_zone_key(z->digest, &arg.seal);
+	fpu_end();
+	if (!r && space_write(space, gva, &arg.seal, sizeof(arg.seal)))
+		r = -CL_EFAULT;
+	secure_zero(&arg.seal, sizeof(arg.seal));
+	return r;
 }
 
 void call_zone(struct cpu *cpu, struct zone_vcpu *vcpu)
@@ -230,6 +272,8 @@ void call_zone(struct cpu *cpu, struct zone_vcpu *vcpu)
 	space.user = vcpu->vmcb->save.cpl == 3;
 	if (op == CL_OP_REPORT) {
 		r = zone_report(vcpu, gva, size);
+	} else if (op == CL_OP_SEAL_KEY) {
+		r = zone_seal_key(vcpu->zone, &space, gva, size);
 	} else if (op == CL_OP_EXIT && size == sizeof(arg.exit)) {
 		if (!space_read(&space, gva, &arg.exit, sizeof(arg.exit))) {
 			vcpu_kill(cpu, vcpu, "exit, status %u", arg.exit.status);
@@ -237,7 +281,7 @@ void call_zone(struct cpu *cpu, struct zone_vcpu *vcpu)
 		}
 		r = -CL_EFAULT;
 	}
-	if (r < 0)
+	if (r < 0 && r != -CL_ENOENT)
 		refused_total++;
 	vcpu->vmcb->save.rax = (uint64_t)r;
 }

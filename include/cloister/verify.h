@@ -281,10 +281,13 @@ int cl_fetch_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPO
  * key that it proved to hold. The certificate is not checked against any CA: the report takes that
  * role. This speaks for this one connection: a client must see the same key on its own.
  *
- * Returns 0, or as cl_fetch_report; -EPROTO if the handshake fails. Clears OpenSSL's error queue of
- * this thread.
+ * starttls: NULL where TLS begins at once, or the protocol that asks for it first: "postgres"
+ * (PostgreSQL's SSLRequest; PostgreSQL 15 documentation, section 55.2.10).
+ *
+ * Returns 0, or as cl_fetch_report; -EINVAL for another protocol; -EPROTO if the server has no TLS
+ * or the handshake fails. Clears OpenSSL's error queue of this thread.
  */
-int cl_fetch_spki(const char *host, uint16_t port, unsigned int timeout_ms,
+int cl_fetch_spki(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
 		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE]);
 
 #ifdef __cplusplus

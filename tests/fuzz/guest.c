@@ -189,7 +189,11 @@ static void zone_exits(struct vmcb *v, uint64_t *gpr)
 		if (how & 128) {
 			v->save.rax = CL_OP_REPORT + take(&in, 1) % 3;
 			gpr[RBX] = CODE_GPA + take(&in, 2);
-			gpr[RCX] = take(&in, 1) & 1 ? sizeof(struct cl_report_call) : 8;
+			uint64_t size = take(&in, 1);
+
+			gpr[RCX] = size & 1   ? sizeof(struct cl_report_call)
+				   : size & 2 ? sizeof(struct cl_seal_key)
+					      : 8;
 			v->save.cpl = 0;
 		}
 		break;
@@ -339,10 +343,15 @@ static void host_vmrun(struct vmcb *v)
 
 static void host_calls(struct vmcb *v, uint64_t *gpr)
 {
-	static const uint16_t sizes[] = {sizeof(struct cl_core_info), sizeof(struct cl_zone_info),
-					 sizeof(struct cl_zone_ref),  sizeof(struct cl_open_frames),
-					 sizeof(struct cl_trace),     sizeof(struct cl_counters),
-					 sizeof(struct cl_log_read),  0};
+	static const uint16_t sizes[] = {sizeof(struct cl_core_info),
+					 sizeof(struct cl_zone_info),
+					 sizeof(struct cl_zone_ref),
+					 sizeof(struct cl_open_frames),
+					 sizeof(struct cl_trace),
+					 sizeof(struct cl_counters),
+					 sizeof(struct cl_log_read),
+					 sizeof(struct cl_boot_log),
+					 0};
 	uint64_t op = take(&in, 1);
 
 	/* An argument that may run into any page of the host's memory, or out of it. */
@@ -350,7 +359,7 @@ static void host_calls(struct vmcb *v, uint64_t *gpr)
 	v->control.exit_info1 = CL_CALL_PORT << 16 | 0x40;
 	v->save.rax = CL_OP_INFO + op % 9;
 	gpr[RBX] = ram(HOST_ARG) + (op & 128 ? take(&in, 2) : 0);
-	gpr[RCX] = op & 64 ? take(&in, 2) : sizes[op % 9 < 8 ? op % 9 : 7];
+	gpr[RCX] = op & 64 ? take(&in, 2) : sizes[op % 9];
 }
 
 static void host_exits(struct vmcb *v, uint64_t *gpr)

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "boot/ap.h"
+#include "boot/boot_log.h"
 #include "boot/build_id.h"
+#include "boot/fatal.h"
 #include "boot/paging.h"
 #include "cpu/clock.h"
 #include "cpu/features.h"
@@ -22,6 +24,7 @@
 #include "svm/fpu.h"
 #include "svm/shadow.h"
 #include "svm/smp.h"
+#include "tpm/attach.h"
 #include "zone/launch.h"
 #include "zone/page.h"
 #include "zone/vcpu.h"
@@ -264,6 +267,20 @@ const uint8_t *build_id(void)
 
 	return id;
 }
+
+/* Without a TPM: tests/fuzz/tpm.c has one. */
+const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes)
+{
+	return NULL;
+}
+
+void boot_fatal(const char *fmt, ...)
+{
+	abort(); /* the host never runs before a boot that failed */
+}
+
+uint8_t boot_log[CL_BOOT_LOG_MAX];
+uint32_t boot_log_size = 5000;
 
 /* ---- no IOMMU ---- */
 

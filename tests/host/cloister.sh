@@ -36,35 +36,9 @@ end_all() {
 }
 trap end_all EXIT
 
-# A kernel of 64 KiB that has all the right header fields, and no code.
-make_kernel() {
-	python3 - "$1" <<'PY'
-import struct, sys
-k = bytearray(512 * 2 + 65536)
-k[0x1f1] = 1
-struct.pack_into("<I", k, 0x1f4, 65536 // 16)
-struct.pack_into("<H", k, 0x1fe, 0xaa55)
-k[0x201] = 0x6a
-k[0x202:0x206] = b"HdrS"
-struct.pack_into("<H", k, 0x206, 0x20f)
-k[0x211] = 1
-struct.pack_into("<I", k, 0x22c, 0x7fffffff)
-struct.pack_into("<H", k, 0x236, 1)
-struct.pack_into("<I", k, 0x238, 2047)
-struct.pack_into("<Q", k, 0x258, 0x1000000)
-struct.pack_into("<I", k, 0x260, 0x100000)
-open(sys.argv[1], "wb").write(k)
-PY
-}
-
-mkdir -p "$tmp/img" "$tmp/lib" "$tmp/fake"
-make_kernel "$tmp/img/vmlinuz"
-printf '070701 not much of an archive' >"$tmp/img/initrd.img"
+mkdir -p "$tmp/lib" "$tmp/fake"
+make_image "$tmp/img"
 : >"$tmp/lib/zone-loader.elf"
-cat >"$tmp/img/zone.json" <<'JSON'
-{"version": 1, "kernel": "vmlinuz", "initrd": "initrd.img", "cmdline": "console=ttyS0",
- "memory": "64M"}
-JSON
 
 fresh() {
 	rm -rf "$tmp/fake"

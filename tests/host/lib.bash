@@ -47,3 +47,35 @@ start_victim() {
 	exec 3>"$tmp/end"
 	read -r ram_address <"$tmp/ready"
 }
+
+# A kernel of 64 KiB that has all the right header fields, and no code.
+make_kernel() {
+	python3 - "$1" <<'PY'
+import struct, sys
+k = bytearray(512 * 2 + 65536)
+k[0x1f1] = 1
+struct.pack_into("<I", k, 0x1f4, 65536 // 16)
+struct.pack_into("<H", k, 0x1fe, 0xaa55)
+k[0x201] = 0x6a
+k[0x202:0x206] = b"HdrS"
+struct.pack_into("<H", k, 0x206, 0x20f)
+k[0x211] = 1
+struct.pack_into("<I", k, 0x22c, 0x7fffffff)
+struct.pack_into("<H", k, 0x236, 1)
+struct.pack_into("<I", k, 0x238, 2047)
+struct.pack_into("<Q", k, 0x258, 0x1000000)
+struct.pack_into("<I", k, 0x260, 0x100000)
+open(sys.argv[1], "wb").write(k)
+PY
+}
+
+# make_image DIR: a zone image that `cloister run` takes
+make_image() {
+	mkdir -p "$1"
+	make_kernel "$1/vmlinuz"
+	printf '070701 not much of an archive' >"$1/initrd.img"
+	cat >"$1/zone.json" <<'JSON'
+{"version": 1, "kernel": "vmlinuz", "initrd": "initrd.img", "cmdline": "console=ttyS0",
+ "memory": "64M"}
+JSON
+}

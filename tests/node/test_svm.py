@@ -5,7 +5,7 @@ import re
 import time
 
 from case import case, expect, skip
-from machine import BUILD
+from machine import BUILD, default_run_dir
 from payload import lines, output
 
 CONFORM = BUILD / "payload/svm-conform.elf"
@@ -125,7 +125,7 @@ def fuzzed(seconds, seed):
     try:
         return output(FUZZ, False, f"seconds={seconds} seed={seed}", 300 + 3 * seconds), seconds
     except AssertionError:
-        run = BUILD / "run/svm"
+        run = default_run_dir("svm")
         if not re.search(r"[Aa]ssertion .*failed", (run / "qemu.err").read_text()):
             raise
         console = (run / "console.log").read_text(errors="replace")

@@ -65,14 +65,15 @@ static struct cl_core_info core_info(void)
 
 static void random_call(void)
 {
-	static const uint32_t ops[] = {CL_OP_INFO,     CL_OP_ZONE_INFO, CL_OP_OPEN_FRAMES,
-				       CL_OP_COUNTERS, CL_OP_LOG,	CL_OP_REPORT,
-				       CL_OP_EXIT,     CL_OP_TRACE};
+	static const uint32_t ops[] = {
+		CL_OP_INFO,   CL_OP_ZONE_INFO, CL_OP_OPEN_FRAMES, CL_OP_COUNTERS, CL_OP_LOG,
+		CL_OP_REPORT, CL_OP_EXIT,      CL_OP_TRACE,	  CL_OP_BOOT_LOG, CL_OP_SEAL_KEY};
 	static const uint32_t sizes[] = {
 		sizeof(struct cl_core_info),   sizeof(struct cl_zone_info),
 		sizeof(struct cl_open_frames), sizeof(struct cl_counters),
 		sizeof(struct cl_log_read),    sizeof(struct cl_report_call),
-		sizeof(struct cl_exit),	       sizeof(struct cl_trace)};
+		sizeof(struct cl_exit),	       sizeof(struct cl_trace),
+		sizeof(struct cl_boot_log),    sizeof(struct cl_seal_key)};
 	unsigned i = (unsigned)below(ARRAY(ops));
 	uint32_t op = below(8) ? ops[i] : (uint32_t)(0x435a0100 + below(0x200));
 	uint64_t size = below(6) ? sizes[i] : rnd() >> below(64);

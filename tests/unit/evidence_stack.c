@@ -20,6 +20,7 @@
 #include "evidence/measure.h"
 #include "evidence/report.h"
 #include "evidence/report_key.h"
+#include "evidence/root.h"
 
 #define PAINT 0xa5
 
@@ -97,6 +98,14 @@ static void call_report(void)
 	result = report_make(&c, buf, sizeof(buf)) > 0 ? 0 : -1;
 }
 
+static const uint8_t root[ROOT_SIZE] = "a root that stands nowhere else";
+static struct cl_seal_key seal;
+
+static void call_zone_key(void)
+{
+	result = root_zone_key(zero, &seal);
+}
+
 static void within(const char *name, void (*call)(void), size_t limit)
 {
 	size_t depth = depth_of(call);
@@ -116,6 +125,9 @@ static void stack_depths(void **state)
 	within("report_key_init", call_key_init, 4096);
 	within("report_key_sign", call_sign, 4096);
 	within("report_make", call_report, 6144);
+	root_keep(root, zero, zero);
+	root_vouched();
+	within("root_zone_key", call_zone_key, 3072);
 }
 
 /* Is any part of this, 8 bytes and up, left on the stack that a call has used? */
@@ -189,12 +201,30 @@ static void report_key_leaves_zeros(void **state)
 	zeros_left_by(call_sign);
 }
 
+/* Neither the root, nor its cover, nor the key that goes to the zone. */
+static void root_leaves_nothing(void **state)
+{
+	uint8_t cover[DERIVED_KEY_SIZE];
+
+	root_keep(root, zero, zero);
+	root_vouched();
+	assert_true(depth_of(call_zone_key) > 500);
+	assert_int_equal(result, 0);
+	master_key_derive(cover, KEY_ROOT, 0);
+	assert_false(left(root, sizeof(root)));
+	assert_false(left(cover, sizeof(cover)));
+	assert_false(left(seal.key, sizeof(seal.key)));
+	memcpy(stack + 4321, root + 8, 8);
+	assert_true(left(root, sizeof(root)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stack_depths),
 		cmocka_unit_test(master_stays_in_registers),
 		cmocka_unit_test(report_key_leaves_zeros),
+		cmocka_unit_test(root_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

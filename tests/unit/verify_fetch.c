@@ -43,6 +43,7 @@ static char request[2048];
 static uint8_t nonce[CL_REPORT_NONCE_SIZE], out[CL_REPORT_MAX], spki[CL_REPORT_SPKI_SIZE];
 static char error[CL_ERROR_SIZE];
 static unsigned int timeout_ms;
+static const char *starttls;
 
 static void *server_main(void *arg)
 {
@@ -280,7 +281,7 @@ static void nobody_there(void **state)
 	assert_int_equal(cl_fetch_report("127.0.0.1", server.port, nonce, timeout_ms, out, error),
 			 -ECONNREFUSED);
 	assert_non_null(strstr(error, "cannot connect to 127.0.0.1"));
-	assert_int_equal(cl_fetch_spki("127.0.0.1", server.port, timeout_ms, spki, error),
+	assert_int_equal(cl_fetch_spki("127.0.0.1", server.port, starttls, timeout_ms, spki, error),
 			 -ECONNREFUSED);
 }
 
@@ -295,8 +296,9 @@ static void bad_arguments(void **state)
 	assert_int_equal(cl_fetch_report("localhost", 1, NULL, 1, out, error), -EINVAL);
 	assert_int_equal(cl_fetch_report("localhost", 1, nonce, 1, NULL, error), -EINVAL);
 	assert_int_equal(cl_fetch_report("localhost", 1, nonce, 1, out, NULL), -EINVAL);
-	assert_int_equal(cl_fetch_spki("", 1, 1, spki, error), -EINVAL);
-	assert_int_equal(cl_fetch_spki("localhost", 1, 1, NULL, error), -EINVAL);
+	assert_int_equal(cl_fetch_spki("", 1, NULL, 1, spki, error), -EINVAL);
+	assert_int_equal(cl_fetch_spki("localhost", 1, NULL, 1, NULL, error), -EINVAL);
+	assert_int_equal(cl_fetch_spki("localhost", 1, "smtp", 1, spki, error), -EINVAL);
 }
 
 static void nonces_differ(void **state)
@@ -311,6 +313,7 @@ static void nonces_differ(void **state)
 static int setup(void **state)
 {
 	timeout_ms = PLENTY_MS;
+	starttls = NULL;
 	return 0;
 }
 
@@ -360,7 +363,7 @@ static int spki_from(void (*serve)(int fd), const char *text, size_t size)
 	answer_size = size;
 	start(serve);
 	memset(spki, 0, sizeof(spki));
-	rc = cl_fetch_spki("127.0.0.1", server.port, timeout_ms, spki, error);
+	rc = cl_fetch_spki("127.0.0.1", server.port, starttls, timeout_ms, spki, error);
 	stop();
 	return rc;
 }
@@ -376,6 +379,39 @@ static void spki_of_a_server(void **state)
 	tls_version = TLS1_3_VERSION;
 	assert_int_equal(spki_from(serve_tls, NULL, 0), 0);
 	assert_memory_equal(spki, want, sizeof(want));
+}
+
+/* What a PostgreSQL says to SSLRequest, then perhaps TLS. */
+static const char *consent;
+
+static void serve_postgres(int fd)
+{
+	static const uint8_t want[8] = {0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
+	uint8_t got[8];
+
+	if (recv(fd, got, sizeof(got), MSG_WAITALL) != (ssize_t)sizeof(got) ||
+	    memcmp(got, want, sizeof(got)) != 0)
+		return;
+	put(fd, consent, strlen(consent));
+	if (consent[0] == 'S')
+		serve_tls(fd);
+}
+
+static void spki_of_a_postgres(void **state)
+{
+	starttls = "postgres";
+	tls_version = TLS1_3_VERSION;
+	consent = "S";
+	assert_int_equal(spki_from(serve_postgres, NULL, 0), 0);
+	consent = "N";
+	assert_int_equal(spki_from(serve_postgres, NULL, 0), -EPROTO);
+	assert_non_null(strstr(error, "does not agree"));
+	consent = "SE"; /* more than the server's one byte, before any TLS */
+	assert_int_equal(spki_from(serve_postgres, NULL, 0), -EPROTO);
+	consent = "";
+	assert_int_equal(spki_from(serve_postgres, NULL, 0), -EPROTO);
+	timeout_ms = LITTLE_MS;
+	assert_int_equal(spki_from(serve_silence, NULL, 0), -ETIMEDOUT);
 }
 
 static void old_tls_is_refused(void **state)
@@ -405,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_arguments, setup),
 		cmocka_unit_test_setup(nonces_differ, setup),
 		cmocka_unit_test_setup(spki_of_a_server, setup),
+		cmocka_unit_test_setup(spki_of_a_postgres, setup),
 		cmocka_unit_test_setup(old_tls_is_refused, setup),
 		cmocka_unit_test_setup(no_tls_is_refused, setup),
 	};

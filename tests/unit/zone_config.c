@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ static void cmdline_good(void **state)
 	assert_int_equal(parse(HASH " " VERITY " cloister.ip=192.0.2.7/24,192.0.2.1"), 0);
 	assert_int_equal(cmdline.gateway, inet_addr("192.0.2.1"));
 	assert_int_equal(parse(HASH " cloister.verity=1:"), 0); // no salt
+	assert_string_equal(cmdline.volume, "");
+	assert_int_equal(parse(HASH " " VERITY " cloister.volume=data-2:/var/lib/x_y"), 0);
+	assert_string_equal(cmdline.volume, "data-2");
+	assert_string_equal(cmdline.volume_path, "/var/lib/x_y");
 	snprintf(text, sizeof(text), "%s cloister.verity=1:%0128d", HASH, 0);
 	assert_int_equal(parse(text), 0);
 }
@@ -79,6 +84,20 @@ static void cmdline_refused(void **state)
 		HASH " " VERITY " cloister.ip=10.0.0.1/24,",
 		HASH " " VERITY " cloister.ip=10.0.0.1/24;10.0.0.2",
 		HASH " " VERITY " cloister.ip=10.0.0.1/24 cloister.ip=10.0.0.1/24",
+		HASH " " VERITY " cloister.volume=",
+		HASH " " VERITY " cloister.volume=a",
+		HASH " " VERITY " cloister.volume=a:",
+		HASH " " VERITY " cloister.volume=:/a",
+		HASH " " VERITY " cloister.volume=a:/",
+		HASH " " VERITY " cloister.volume=a:b",
+		HASH " " VERITY " cloister.volume=-a:/b",
+		HASH " " VERITY " cloister.volume=A:/b",
+		HASH " " VERITY " cloister.volume=a:/b/../c",
+		HASH " " VERITY " cloister.volume=a:/b//c",
+		HASH " " VERITY " cloister.volume=a:/b:c",
+		HASH " " VERITY " cloister.volume=a:/b,rw",
+		HASH " " VERITY " cloister.volume=a:/b cloister.volume=a:/b",
+		HASH " " VERITY " cloister.volume=a23456789012345678901234567890123:/b",
 	};
 	char text[1024];
 
@@ -87,6 +106,8 @@ static void cmdline_refused(void **state)
 	snprintf(text, sizeof(text), "%s cloister.verity=1:%0130d", HASH, 0);
 	assert_int_equal(parse(text), -EINVAL);
 	snprintf(text, sizeof(text), "%s cloister.verity=1:%0400d", HASH, 0);
+	assert_int_equal(parse(text), -EINVAL);
+	snprintf(text, sizeof(text), "%s %s cloister.volume=a:/%0128d", HASH, VERITY, 0);
 	assert_int_equal(parse(text), -EINVAL);
 }
 
@@ -127,10 +148,13 @@ static void workload_good(void **state)
 	assert_int_equal(w.port, 65535);
 	assert_int_equal(w.env_count, 1);
 	assert_string_equal(w.env[0], "A=b=c");
+	assert_int_equal(w.stop, SIGTERM);
 	assert_int_equal(w.tmpfs_count, 2);
 	assert_string_equal(w.tmpfs[1].path, "/var/x");
 	assert_true(w.tmpfs[1].owned_by_user);
 	assert_false(w.tmpfs[0].owned_by_user);
+	assert_int_equal(workload("argv /x\nuser u\nstop INT\nport 1\n", &w, &line), 0);
+	assert_int_equal(w.stop, SIGINT);
 }
 
 static void workload_refused(void **state)
@@ -152,6 +176,10 @@ static void workload_refused(void **state)
 		{"port -1\n", 1},
 		{"port 99999999999999999999999\n", 1},
 		{"port 1\nport 2\n", 2},
+		{"stop\n", 1},
+		{"stop KILL\n", 1},
+		{"stop INT TERM\n", 1},
+		{"stop TERM\nstop TERM\n", 2},
 		{"env A\n", 1},
 		{"env =A\n", 1},
 		{"env A=b c\n", 1},

@@ -13,11 +13,11 @@
 #include "cleanup.h"
 #include "corecall.h"
 #include "kvm.h"
+#include "lib_dir.h"
 #include "message.h"
 #include "../launch/size.h"
 #include "run.h"
 
-#define LOADER_DIR  "/usr/lib/cloister"
 #define LOADER_NAME "zone-loader.elf"
 // QEMU itself, and this program while it reads the image.
 #define OVERHEAD (96ull << 20)
@@ -179,7 +179,7 @@ static bool find_program(const char *name, char path[IMAGE_MAX])
 static int check_programs(struct run *run)
 {
 	char loader[PATH_MAX];
-	const char *dir = getenv("CLOISTER_LIBDIR");
+	int rc = 0;
 
 	if (!find_program(run->opt.qemu, run->qemu))
 		return fail(EXIT_PROGRAM,
@@ -191,7 +191,12 @@ static int check_programs(struct run *run)
 	if (run->opt.loader)
 		snprintf(loader, sizeof(loader), "%s", run->opt.loader);
 	else
-		snprintf(loader, sizeof(loader), "%s/" LOADER_NAME, dir ? dir : LOADER_DIR);
+		rc = lib_file(LOADER_NAME, loader, sizeof(loader));
+	if (rc)
+		return fail(EXIT_PROGRAM,
+			    LOADER_NAME ": the directory of the zone loader: %s; "
+					"give --loader",
+			    strerror(-rc));
 	if (!realpath(loader, run->loader) || access(run->loader, R_OK))
 		return fail(EXIT_PROGRAM,
 			    "%s: the zone loader is missing; install it, or give "
@@ -248,5 +253,8 @@ int run_check(struct run *run)
 		code = check_programs(run);
 	if (!code)
 		code = check_name(run);
+	// Last, as it may make a file.
+	if (!code)
+		code = volume_check(&run->opt.volume, &run->img);
 	return code;
 }

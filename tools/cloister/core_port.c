@@ -22,7 +22,7 @@ long core_port_call(uint32_t op, void *argument, size_t bytes)
 	// I/O permission survives fork and exec: have it only for the call, so that QEMU, started
 	// by this program, does not inherit it.
 	if (ioperm(CL_CALL_PORT, PORTS, 1))
-		return -EPERM;
+		return errno == EPERM ? -EPERM : -ENOTSUP;
 	memset(buffer, 0, sizeof(buffer)); // present and writable
 	memcpy(buffer, argument, bytes);
 	long result = (long)op;

@@ -76,12 +76,39 @@ int core_log(struct cl_log_read *chunk)
 	return rc;
 }
 
+int core_boot_log(uint8_t *log, size_t *size)
+{
+	struct cl_boot_log chunk = {.position = 0};
+	size_t have = 0;
+
+	do {
+		int rc = call(CL_OP_BOOT_LOG, &chunk, sizeof(chunk));
+		if (rc)
+			return rc;
+		// A call that brings nothing would go on for ever, one that brings more than there
+		// is would write past the end.
+		if (chunk.total > CL_BOOT_LOG_MAX || chunk.count > sizeof(chunk.data) ||
+		    chunk.count > chunk.total - have || (!chunk.count && have < chunk.total))
+			return -EPROTO;
+		memcpy(log + have, chunk.data, chunk.count);
+		have += chunk.count;
+		chunk.position = have;
+	} while (have < chunk.total);
+	*size = have;
+	return 0;
+}
+
 int core_fail(int rc)
 {
 	switch (rc) {
 	case -ENODEV:
 		return fail(EXIT_CORE, "the Core: nothing answers beneath this host; boot the host "
 				       "under the Core, or use --plain for an ordinary guest");
+	case -ENOTSUP:
+		return fail(EXIT_CORE,
+			    "the Core: this kernel gives no program I/O ports (ioperm(2)), "
+			    "so what is beneath it cannot be asked; boot the host under "
+			    "the Core");
 	case -EPERM:
 		return fail(EXIT_ROOT,
 			    "the Core: no right to call it; run as root (kernel lockdown "

@@ -23,6 +23,8 @@ static const struct verb verbs[] = {
 	{"measure", verb_measure, "compute an image's launch digest offline"},
 	{"verify", verb_verify, "ask a zone for evidence and judge it"},
 	{"policy", verb_policy, "make and show policies for `verify`"},
+	{"evidence", verb_evidence, "serve or fetch what proves a node"},
+	{"node", verb_node, "make a machine a node, and enrol it"},
 	{"core", verb_core, "ask the Core for its state, log and counters"},
 	{"help", verb_main_help, "this list, or `help VERB`"},
 	{"version", verb_version, "print the version"},

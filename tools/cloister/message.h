@@ -24,6 +24,7 @@ enum exit_code {
 	EXIT_KILLED = 20,   /* --foreground: the Core ended the zone */
 	EXIT_NO_ZONE = 21,  /* no such zone */
 	EXIT_JAIL = 22,	    /* QEMU cannot be jailed on this host */
+	EXIT_VOLUME = 23,   /* a volume that is missing, unusable or in use; or no TPM for it */
 	EXIT_SIGNAL = 128,  /* plus the signal's number */
 };
 

@@ -11,6 +11,7 @@
 #include <cloister/launch.h>
 
 #define CONSOLE_SET 3
+#define VOLUME_SET  4
 
 static void add(struct qemu_args *args, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -101,6 +102,28 @@ static void add_disk(struct qemu_args *args, const struct qemu_params *p, const 
 	add(args, "virtio-blk-pci,drive=%s,addr=%d%s", id, set + 1, virtio);
 }
 
+// The third disk, and two ports: to the TPM, and for what the supervisor asks of the zone's init.
+static void add_volume(struct qemu_args *args, const struct qemu_params *p, const char *virtio)
+{
+	add_set(args, p->volume_fd, VOLUME_SET);
+	add_set(args, p->volume_read_fd, VOLUME_SET);
+	add(args, "-blockdev");
+	add(args, "driver=raw,node-name=volume,file.driver=file,file.filename=/dev/fdset/%d",
+	    VOLUME_SET);
+	add(args, "-device");
+	add(args, "virtio-blk-pci,drive=volume,addr=5%s", virtio);
+	add(args, "-device");
+	add(args, "virtio-serial-pci,id=ports,max_ports=3,addr=6%s", virtio);
+	add(args, "-chardev");
+	add(args, "socket,id=tpm,fd=%d", p->tpm_fd);
+	add(args, "-device");
+	add(args, "virtserialport,bus=ports.0,nr=1,chardev=tpm,name=cloister.tpm");
+	add(args, "-chardev");
+	add(args, "socket,id=control,fd=%d", p->control_fd);
+	add(args, "-device");
+	add(args, "virtserialport,bus=ports.0,nr=2,chardev=control,name=cloister.control");
+}
+
 static void add_devices(struct qemu_args *args, const struct qemu_params *p)
 {
 	// In a zone, devices reach only what the kernel bounces into shared pages: with
@@ -112,6 +135,8 @@ static void add_devices(struct qemu_args *args, const struct qemu_params *p)
 		add_disk(args, p, "rootfs", p->rootfs_fd, 1, virtio);
 		add_disk(args, p, "verity", p->verity_fd, 2, virtio);
 	}
+	if (p->volume_fd >= 0)
+		add_volume(args, p, virtio);
 	add(args, "-netdev");
 	char forwards[PUBLISH_MAX * 64] = "";
 	for (uint32_t i = 0; i < p->nr_publish && i < PUBLISH_MAX; i++) {

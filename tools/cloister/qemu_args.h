@@ -32,6 +32,10 @@ struct qemu_params {
 	/* both: */
 	int rootfs_fd; /* -1: no disks */
 	int verity_fd;
+	int volume_fd; /* -1: none; else all of these */
+	int volume_read_fd;
+	int tpm_fd; /* connected sockets */
+	int control_fd;
 	const struct publish *publish;
 	uint32_t nr_publish;
 	char *const *extra; /* appended, but for the names of given files */

@@ -36,6 +36,9 @@ static const char help[] =
 	"  --idle MS           seal pages untouched for so long (default: the Core's)\n"
 	"  --publish [ADDR:]HOSTPORT:ZONEPORT\n"
 	"                      forward a TCP port of the host to the zone; may be repeated\n"
+	"  --volume NAME=FILE  the file or block device that the image keeps NAME on\n"
+	"  --volume-size SIZE  make FILE if there is none\n"
+	"  --tpm PATH          the TPM that volumes count in (default: /dev/tpmrm0)\n"
 	"  --foreground        stay, show the console, end the zone on Ctrl-C\n"
 	"  --detach            come back once the zone is up (default)\n"
 	"  --plain             an ordinary KVM guest from the same image, without the Core\n"
@@ -60,6 +63,9 @@ enum option_id {
 	OPT_WINDOW,
 	OPT_IDLE,
 	OPT_PUBLISH,
+	OPT_VOLUME,
+	OPT_VOLUME_SIZE,
+	OPT_TPM,
 	OPT_FOREGROUND,
 	OPT_DETACH,
 	OPT_PLAIN,
@@ -84,6 +90,9 @@ static const struct option options[] = {
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"publish", required_argument, NULL, OPT_PUBLISH},
+	{"volume", required_argument, NULL, OPT_VOLUME},
+	{"volume-size", required_argument, NULL, OPT_VOLUME_SIZE},
+	{"tpm", required_argument, NULL, OPT_TPM},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"detach", no_argument, NULL, OPT_DETACH},
 	{"plain", no_argument, NULL, OPT_PLAIN},
@@ -140,6 +149,20 @@ static int take_option(struct run_options *opt, int id)
 				    PUBLISH_MAX);
 		if (parse_publish(optarg, &opt->publish[opt->nr_publish++]))
 			return bad_value("publish", optarg, "[ADDRESS:]HOSTPORT:ZONEPORT");
+		return EXIT_OK;
+	case OPT_VOLUME:
+		if (opt->volume.name[0])
+			return fail(EXIT_USAGE, "--volume: a zone has one; give it once");
+		if (volume_parse(optarg, &opt->volume))
+			return bad_value("volume", optarg, "NAME=FILE");
+		return EXIT_OK;
+	case OPT_VOLUME_SIZE:
+		if (parse_size(optarg, &opt->volume.bytes) || opt->volume.bytes % 4096 ||
+		    opt->volume.bytes < VOLUME_BYTES_MIN || opt->volume.bytes > VOLUME_BYTES_MAX)
+			return bad_value("volume-size", optarg, "64M to 16384G");
+		return EXIT_OK;
+	case OPT_TPM:
+		opt->volume.tpm = optarg;
 		return EXIT_OK;
 	case OPT_FOREGROUND:
 		opt->foreground = true;
@@ -321,7 +344,7 @@ int verb_run(int argc, char **argv)
 	static struct run run;
 	sigset_t ends;
 
-	run = (struct run){.control = -1, .gate = GATE_CLOSED};
+	run = (struct run){.control = -1, .gate = GATE_CLOSED, .opt.volume = VOLUME_NONE};
 	for (int i = 0; i < ZONE_FILES; i++)
 		run.img.fd[i] = -1;
 	int code = take_options(&run.opt, argc, argv);
@@ -345,6 +368,7 @@ int verb_run(int argc, char **argv)
 	gate_close(&run.gate);
 	for (uint32_t i = 0; i < run.opt.nr_given; i++)
 		given_close(&run.opt.given[i]);
+	volume_close(&run.opt.volume);
 	close(run.signals);
 	return code;
 }

@@ -11,6 +11,7 @@
 #include "qemu_args.h"
 #include "ram.h"
 #include "state.h"
+#include "volume.h"
 
 #define EXTRA_MAX 64u
 
@@ -34,6 +35,7 @@ struct run_options {
 	uint32_t nr_extra;
 	struct given given[GIVEN_MAX];
 	uint32_t nr_given;
+	struct volume volume;
 	bool no_jail;
 	bool host_network;
 	uint32_t cpu_weight;

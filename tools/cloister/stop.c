@@ -9,14 +9,15 @@
 #include "teardown.h"
 #include "verbs.h"
 
-// What the supervisor may need beyond QEMU's grace: the Core scrubbing the zone's memory.
-#define SUPERVISOR_MS 60000
+// What the supervisor may need: a zone that closes its volume, the Core scrubbing its memory.
+#define SUPERVISOR_MS 180000
 
 static const char help[] = "usage: cloister stop [--all] [NAME...]\n"
 			   "\n"
-			   "End zones: QEMU quits (or is killed after 5 seconds), the Core scrubs\n"
-			   "the zone's memory and gives it back, its state and logs are removed.\n"
-			   "Stopping what does not run is no error.\n"
+			   "End zones: one with a volume is asked to close it, and has 90\n"
+			   "seconds (asked twice it has none). QEMU quits (or is killed after 5\n"
+			   "seconds), the Core scrubs the zone's memory and gives it back, its\n"
+			   "state and logs are removed. Stopping what does not run is no error.\n"
 			   "\n"
 			   "  --all   every zone\n"
 			   "  --help  this text\n";

@@ -30,6 +30,8 @@
 #define RUN_TICK_MS	2000
 #define PROGRESS_MS	10000
 #define QMP_GREETING_MS 1000
+// What a zone with a volume may take to end by itself: a database writes out all that it has.
+#define ZONE_GRACE_MS 90000
 
 enum event {
 	EVENT_TICK,
@@ -217,15 +219,19 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 {
 	struct run *run = s->run;
 	char directory[IMAGE_MAX];
-	int keep[8 + 2 * GIVEN_MAX] = {s->ram.fd,
-				       s->launch_fd,
-				       s->boot[0],
-				       s->boot[1],
-				       run->img.fd[ZONE_ROOTFS],
-				       run->img.fd[ZONE_VERITY],
-				       console,
-				       qmp};
-	size_t nr_keep = 8;
+	int keep[12 + 2 * GIVEN_MAX] = {s->ram.fd,
+					s->launch_fd,
+					s->boot[0],
+					s->boot[1],
+					run->img.fd[ZONE_ROOTFS],
+					run->img.fd[ZONE_VERITY],
+					console,
+					qmp,
+					run->opt.volume.fd,
+					run->opt.volume.fd_read,
+					run->opt.volume.guest_tpm,
+					run->opt.volume.guest_control};
+	size_t nr_keep = 12;
 
 	for (uint32_t i = 0; i < run->opt.nr_given; i++) {
 		keep[nr_keep++] = run->opt.given[i].fd;
@@ -244,6 +250,14 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 	return pid < 0 ? -fail(EXIT_START, "%s: cannot start QEMU: %s; check limits", s->st.name,
 			       strerror(errno))
 		       : pid;
+}
+
+static int start_volume(struct supervisor *s)
+{
+	int rc = volume_start(&s->run->opt.volume, s->confine.lease.id);
+	return rc ? fail(EXIT_ERROR, "%s: the way to the TPM cannot be made: %s; check limits",
+			 s->st.name, strerror(-rc))
+		  : EXIT_OK;
 }
 
 static int start_qemu(struct supervisor *s)
@@ -265,6 +279,10 @@ static int start_qemu(struct supervisor *s)
 		.cmdline = run->img.cmdline,
 		.rootfs_fd = run->img.fd[ZONE_ROOTFS],
 		.verity_fd = run->img.fd[ZONE_VERITY],
+		.volume_fd = run->opt.volume.fd,
+		.volume_read_fd = run->opt.volume.fd_read,
+		.tpm_fd = run->opt.volume.guest_tpm,
+		.control_fd = run->opt.volume.guest_control,
 		.publish = run->opt.publish,
 		.nr_publish = run->opt.nr_publish,
 		.extra = run->opt.extra,
@@ -291,6 +309,7 @@ static int start_qemu(struct supervisor *s)
 			       s->st.name, strerror(-rc))
 		       : spawn_qemu(s, args.argv, console, qmp, log);
 	qemu_args_free(&args);
+	volume_started(&run->opt.volume);
 	if (pid < 0)
 		return -pid;
 	s->st.qemu = process_of(pid);
@@ -412,6 +431,8 @@ static int start(struct supervisor *s)
 	if (!code)
 		code = cancelled(s);
 	if (!code)
+		code = start_volume(s);
+	if (!code)
 		code = start_qemu(s);
 	if (!code) {
 		note("%s: starting, %" PRIu64 " MiB", s->st.name, s->run->memory >> 20);
@@ -469,6 +490,24 @@ static bool watch(struct supervisor *s)
 	}
 }
 
+// A zone with a volume is asked to end by itself, so that what its workload keeps is whole, and
+// older states of this session are not accepted any more. Being asked twice means: now.
+static void ask_to_end(struct supervisor *s)
+{
+	int64_t end = now_ms() + ZONE_GRACE_MS;
+
+	if (!volume_ask_stop(&s->run->opt.volume))
+		return;
+	note("%s: waiting until the zone has closed its volume", s->st.name);
+	while (now_ms() < end && !core_ended_it(s)) {
+		enum event e = next_event(s, START_TICK_MS);
+		if (s->run->opt.foreground)
+			follow_copy(&s->console);
+		if (e == EVENT_QEMU || e == EVENT_SIGNAL)
+			return;
+	}
+}
+
 static void why_qemu_ended(char reason[REASON_MAX], pid_t pid)
 {
 	siginfo_t info = {0};
@@ -505,6 +544,7 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 	}
 	ram_release(&s->ram);
 	confine_end(&s->confine);
+	volume_close(&s->run->opt.volume);
 	for (int i = 0; i < 2; i++)
 		if (s->boot[i] >= 0)
 			close(s->boot[i]);
@@ -546,6 +586,8 @@ int supervise(struct run *run)
 		return code;
 	}
 	bool by_itself = watch(&s);
+	if (!by_itself)
+		ask_to_end(&s);
 	bool by_core = end_zone(&s, by_itself);
 	note("%s: ended: %s", s.st.name, s.st.reason);
 	// Who stops a zone, or watches it in the foreground, has seen all there is; what ended by

@@ -35,6 +35,7 @@ static const char help[] =
 	"  --ear-key FILE      its key, P-256, PEM\n"
 	"  --report-port PORT  the zone's report service, as published (default: 7443)\n"
 	"  --tls-port PORT     a TLS server of the zone: its key must be the one in the report\n"
+	"  --starttls postgres that server speaks PostgreSQL, which asks for TLS first\n"
 	"  --tls-key HEX       SHA-256 of its SubjectPublicKeyInfo, if you know it already\n"
 	"  --digest HEX        the launch digest to expect; may be repeated\n"
 	"  --image IMAGE       expect the digest of this image (see `cloister measure`)\n"
@@ -99,6 +100,11 @@ static int take_option(struct request *r, int id)
 	case 't':
 		code = take_number("tls-port", optarg, 65535, &n);
 		r->tls_port = (uint16_t)n;
+		break;
+	case 'S':
+		if (strcmp(optarg, "postgres") != 0)
+			return fail(EXIT_USAGE, "--starttls %s: only postgres is known", optarg);
+		r->starttls = optarg;
 		break;
 	case 'd':
 		if (r->nr_digests == EXPECTED_MAX ||
@@ -220,6 +226,9 @@ static int check_request(const struct request *r)
 					"only; give --tls-port or no HOST");
 	if (!r->host && r->tls_port)
 		return fail(EXIT_USAGE, "verify: --tls-port needs a HOST to ask; give it");
+	if (r->starttls && !r->tls_port)
+		return fail(EXIT_USAGE,
+			    "verify: --starttls says how to begin on --tls-port; give it");
 	if (r->has_spki && r->tls_port)
 		return fail(EXIT_USAGE, "verify: --tls-key or --tls-port; give one of them");
 	if (r->evidence_file && !r->policy_file)
@@ -236,6 +245,7 @@ int verb_verify(int argc, char **argv)
 {
 	static const struct option options[] = {{"report-port", required_argument, NULL, 'r'},
 						{"tls-port", required_argument, NULL, 't'},
+						{"starttls", required_argument, NULL, 'S'},
 						{"digest", required_argument, NULL, 'd'},
 						{"image", required_argument, NULL, 'i'},
 						{"memory", required_argument, NULL, 'm'},

@@ -65,7 +65,7 @@ int ask_spki(const struct request *r, uint8_t *spki)
 	int rc;
 
 	do
-		rc = cl_fetch_spki(r->host, r->tls_port, one_try_ms(r), spki, error);
+		rc = cl_fetch_spki(r->host, r->tls_port, r->starttls, one_try_ms(r), spki, error);
 	while (rc && again(end));
 	return rc ? no_report(r, r->tls_port, "TLS key", error) : EXIT_OK;
 }

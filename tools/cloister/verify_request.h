@@ -10,7 +10,8 @@
 struct request {
 	const char *host; /* NULL: nobody is asked */
 	uint16_t report_port;
-	uint16_t tls_port; /* 0: none */
+	uint16_t tls_port;    /* 0: none */
+	const char *starttls; /* how TLS begins there, as cl_fetch_spki; NULL: at once */
 	const char *evidence_file;
 	const char *policy_file;
 	const char *ear_key; /* a file; with ear */

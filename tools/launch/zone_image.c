@@ -16,14 +16,16 @@
 #include <jansson.h>
 #include "size.h"
 
-#define CONFIG_NAME	"zone.json"
-#define CONFIG_MAX	(64u << 10)
-#define CONFIG_VERSION	1
-#define KERNEL_MAX	(256ull << 20)
-#define INITRD_MAX	(2040ull << 20)
-#define DISK_BLOCK	4096u /* dm-verity's data and hash blocks */
-#define FILE_NAME_MAX	255u
-#define ROOTHASH_DIGITS 64u /* SHA-256 */
+#define CONFIG_NAME	 "zone.json"
+#define CONFIG_MAX	 (64u << 10)
+#define CONFIG_VERSION	 1
+#define KERNEL_MAX	 (256ull << 20)
+#define INITRD_MAX	 (2040ull << 20)
+#define DISK_BLOCK	 4096u /* dm-verity's data and hash blocks */
+#define FILE_NAME_MAX	 255u
+#define ROOTHASH_DIGITS	 64u /* SHA-256 */
+#define VOLUME_PATH_MAX	 128u
+#define VOLUME_PARAM_MAX 256u
 
 static const char *const file_key[ZONE_FILES] = {"kernel", "initrd", "rootfs", "verity"};
 
@@ -81,7 +83,7 @@ static int read_all(int fd, uint8_t *to, size_t bytes)
 static int check_keys(json_t *config, char err[LAUNCH_ERR])
 {
 	static const char *const keys[] = {"version",  "kernel",  "initrd", "rootfs", "verity",
-					   "roothash", "cmdline", "memory", "ports"};
+					   "roothash", "cmdline", "memory", "ports",  "volume"};
 	const char *key;
 	json_t *value;
 
@@ -198,10 +200,62 @@ static int get_roothash(struct zone_image *img, json_t *config, char err[LAUNCH_
 	return 0;
 }
 
+bool zone_volume_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length <= ZONE_VOLUME_MAX && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+// As the zone's init takes it (zone/cmdline.c).
+static bool volume_path(const char *path)
+{
+	size_t length = strlen(path);
+
+	return path[0] == '/' && length > 1 && length <= VOLUME_PATH_MAX && !strstr(path, "/.") &&
+	       !strstr(path, "//") &&
+	       strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") ==
+		       length;
+}
+
+// *param is then what the command line gets of it; empty without a volume.
+static int get_volume(struct zone_image *img, json_t *config, char param[VOLUME_PARAM_MAX],
+		      char err[LAUNCH_ERR])
+{
+	json_t *volume = json_object_get(config, "volume");
+	int rc = 0;
+
+	param[0] = '\0';
+	if (!volume)
+		return 0;
+	if (!json_is_object(volume) || json_object_size(volume) != 2)
+		return refuse(err, CONFIG_NAME ": \"volume\": an object of \"name\" and \"path\" "
+					       "expected");
+	const char *name = get_string(volume, "name", true, &rc, err);
+	const char *path = rc ? NULL : get_string(volume, "path", true, &rc, err);
+	if (rc)
+		return rc;
+	if (!zone_volume_name(name))
+		return refuse(err,
+			      CONFIG_NAME ": \"volume\": \"name\": at most %u of a to z, 0 to "
+					  "9 and \"-\" expected",
+			      ZONE_VOLUME_MAX);
+	if (!volume_path(path))
+		return refuse(err,
+			      CONFIG_NAME ": \"volume\": \"path\": an absolute path of at most "
+					  "%u plain characters expected",
+			      VOLUME_PATH_MAX);
+	strcpy(img->volume, name);
+	snprintf(param, VOLUME_PARAM_MAX, " " ZONE_VOLUME_PARAM "%s:%s", name, path);
+	return 0;
+}
+
 static int get_cmdline(struct zone_image *img, json_t *config, char err[LAUNCH_ERR])
 {
-	int rc = 0;
-	const char *text = get_string(config, "cmdline", true, &rc, err);
+	char volume[VOLUME_PARAM_MAX];
+	int rc = get_volume(img, config, volume, err);
+	const char *text = rc ? NULL : get_string(config, "cmdline", true, &rc, err);
 	if (rc)
 		return rc;
 	for (const char *c = text; *c; c++)
@@ -211,8 +265,11 @@ static int get_cmdline(struct zone_image *img, json_t *config, char err[LAUNCH_E
 	if (strstr(text, ZONE_ROOTHASH_PARAM))
 		return refuse(err, CONFIG_NAME ": \"cmdline\": may not set " ZONE_ROOTHASH_PARAM
 					       ", \"roothash\" does");
-	int n = snprintf(img->cmdline, sizeof(img->cmdline), "%s%s%s", text,
-			 img->roothash[0] ? " " ZONE_ROOTHASH_PARAM : "", img->roothash);
+	if (strstr(text, ZONE_VOLUME_PARAM))
+		return refuse(err, CONFIG_NAME ": \"cmdline\": may not set " ZONE_VOLUME_PARAM
+					       ", \"volume\" does");
+	int n = snprintf(img->cmdline, sizeof(img->cmdline), "%s%s%s%s", text,
+			 img->roothash[0] ? " " ZONE_ROOTHASH_PARAM : "", img->roothash, volume);
 	if (n < 0 || (size_t)n >= sizeof(img->cmdline))
 		return refuse(err, CONFIG_NAME ": \"cmdline\": too long");
 	// What follows "--" is init's and not the kernel's.

@@ -6,12 +6,15 @@
 #ifndef CLOISTER_LAUNCH_ZONE_IMAGE_H
 #define CLOISTER_LAUNCH_ZONE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "launch.h"
 
 #define ZONE_IMAGE_PORTS_MAX 32u
 #define ZONE_ROOTHASH_PARAM  "cloister.roothash="
+#define ZONE_VOLUME_PARAM    "cloister.volume="
+#define ZONE_VOLUME_MAX	     32u
 
 enum zone_file { ZONE_KERNEL, ZONE_INITRD, ZONE_ROOTFS, ZONE_VERITY, ZONE_FILES };
 
@@ -23,7 +26,11 @@ struct zone_image {
 	uint64_t memory;		      /* what the image asks for */
 	uint16_t ports[ZONE_IMAGE_PORTS_MAX]; /* TCP ports that the workload serves */
 	uint32_t nr_ports;
+	char volume[ZONE_VOLUME_MAX + 1]; /* name of the volume that it keeps; empty: none */
 };
+
+/* Can a volume have this name? */
+bool zone_volume_name(const char *name);
 
 /* Check everything and open the files. 0, or negative errno with a line in err. */
 int zone_image_open(struct zone_image *img, const char *path, char err[LAUNCH_ERR]);

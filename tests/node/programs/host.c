@@ -386,6 +386,24 @@ static void bad_call(uint32_t op, uint64_t address, uint64_t bytes, long error, 
 	expect(core_info().refused == before + (error != CL_ENOENT), "%s: not counted", what);
 }
 
+/* For tests/node/test_tpm.py. */
+void boot_log(void)
+{
+	static struct cl_boot_log part;
+	uint32_t all = 0;
+
+	part.position = 0;
+	do {
+		if (core_call(CL_OP_BOOT_LOG, &part, sizeof(part)))
+			die("CL_OP_BOOT_LOG");
+		expect(part.count <= sizeof(part.data) && part.count <= part.total - all, "count");
+		fwrite(part.data, part.count, 1, stdout);
+		all += part.count;
+		expect(part.position == all, "position");
+	} while (part.count);
+	expect(all == part.total, "%u of %u bytes", all, part.total);
+}
+
 void t_host_calls(void)
 {
 	static const struct {
@@ -399,6 +417,7 @@ void t_host_calls(void)
 		{CL_OP_TRACE, sizeof(struct cl_trace)},
 		{CL_OP_COUNTERS, sizeof(struct cl_counters)},
 		{CL_OP_LOG, sizeof(struct cl_log_read)},
+		{CL_OP_BOOT_LOG, sizeof(struct cl_boot_log)},
 	};
 	uint8_t *room =
 		mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -431,8 +450,10 @@ void t_host_calls(void)
 	bad_call(0x435a0100, good, 8, CL_ENOSYS, "unknown call");
 	bad_call(CL_OP_REPORT, good, sizeof(struct cl_report_call), CL_ENOSYS, "a zone's call");
 	bad_call(CL_OP_EXIT, good, sizeof(struct cl_exit), CL_ENOSYS, "a zone's call");
+	bad_call(CL_OP_SEAL_KEY, good, sizeof(struct cl_seal_key), CL_ENOSYS, "a zone's call");
 	memset(room + 2 * PAGE, 0xff, 6 * PAGE);
 	bad_call(CL_OP_TRACE, good, sizeof(struct cl_trace), CL_EINVAL, "unknown trace");
+	bad_call(CL_OP_BOOT_LOG, good, sizeof(struct cl_boot_log), CL_EINVAL, "behind the log");
 	bad_call(CL_OP_ZONE_INFO, good, sizeof(struct cl_zone_info), CL_ENOENT, "unknown zone");
 	bad_call(CL_OP_ZONE_END, good, sizeof(struct cl_zone_ref), CL_ENOENT, "unknown zone");
 	bad_call(CL_OP_OPEN_FRAMES, good, sizeof(struct cl_open_frames), CL_ENOENT, "unknown zone");

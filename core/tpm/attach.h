@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the Core wants of the machine's TPM, at each boot, before the host runs:
+ *
+ *   1. the sealing root: an HMAC by a primary key of the owner's hierarchy whose policy is that the
+ *      PCRs 0, 2, 4 (firmware, its extensions, the boot image with the Core in it) have the values
+ *      they have now, and PCR 13 is zero. Nothing is stored: the TPM derives the key from its seed
+ *      and the template, policy included, so none can be put in its place;
+ *   2. the point of its storage key;
+ *   3. PCR 13 = H(H(0 ‖ H(report key)) ‖ H("cloister cap 1")): the report key is in quotes from now
+ *      on, and the policy of 1 cannot be met any more until the TPM is reset.
+ *
+ * The host may set the owner's authorization value, clear the TPM, break it: then there is no root,
+ * or the Core does not start. Whatever fails, the host does not run while the policy could be met.
+ */
+#ifndef CORE_TPM_ATTACH_H
+#define CORE_TPM_ATTACH_H
+
+#include "lib/types.h"
+
+/*
+ * Says on the log what came of it. NULL, or why the host must not run. core_base, core_bytes: Core
+ * memory. Between fpu_begin and fpu_end.
+ */
+const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes);
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things are on a machine that Cloister is installed on.
+#include "node_host.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "cleanup.h"
+#include "corecall.h"
+#include "message.h"
+
+#define FAT_MAGIC 0x4d44 // statfs(2): MSDOS_SUPER_MAGIC
+
+bool node_path(const struct node_host *h, char full[NODE_PATH], const char *path)
+{
+	int n = snprintf(full, NODE_PATH, "%s%s", h->root, path);
+	return n > 0 && n < NODE_PATH;
+}
+
+int node_read(const struct node_host *h, const char *path, char *text, size_t size)
+{
+	char full[NODE_PATH];
+	size_t used = 0;
+
+	if (!node_path(h, full, path))
+		return -ENAMETOOLONG;
+	cleanup_close int fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (used < size) {
+		ssize_t n = read(fd, text + used, size - used);
+		if (n < 0)
+			return -errno;
+		if (!n) {
+			text[used] = '\0';
+			return (int)used;
+		}
+		used += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+bool node_exists(const struct node_host *h, const char *path)
+{
+	char full[NODE_PATH];
+	struct stat st;
+
+	return node_path(h, full, path) && !lstat(full, &st);
+}
+
+// Where Debian and its users mount an ESP.
+static bool find_esp(struct node_host *h)
+{
+	static const char *const usual[] = {"/boot/efi", "/efi", "/boot"};
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		char full[NODE_PATH];
+		struct statfs fs;
+		if (!node_path(h, full, usual[i]) || statfs(full, &fs) || fs.f_type != FAT_MAGIC)
+			continue;
+		strcpy(h->esp, usual[i]);
+		return true;
+	}
+	return false;
+}
+
+static const char *const entry_names[] = {"efi", "grub", "none"};
+
+const char *node_entry_name(enum node_entry entry)
+{
+	return entry_names[entry];
+}
+
+bool node_entry_parse(const char *name, enum node_entry *entry)
+{
+	for (size_t i = 0; i < sizeof(entry_names) / sizeof(entry_names[0]); i++)
+		if (!strcmp(name, entry_names[i])) {
+			*entry = (enum node_entry)i;
+			return true;
+		}
+	return false;
+}
+
+static int set_entry(struct node_host *h, const char *entry)
+{
+	// Another machine's firmware is out of reach, and so is that beneath a Core.
+	h->entry = h->root[0] || h->core ? ENTRY_NONE : h->uefi ? ENTRY_EFI : ENTRY_GRUB;
+	h->entry_given = entry;
+	if (entry && !node_entry_parse(entry, &h->entry))
+		return fail(EXIT_USAGE, "--entry %s: not one of efi, grub, none", entry);
+	return EXIT_OK;
+}
+
+int node_host_open(struct node_host *h, const char *root, const char *esp, const char *entry)
+{
+	memset(h, 0, sizeof(*h));
+	if (root && strcmp(root, "/") != 0) {
+		cleanup_free char *real = realpath(root, NULL);
+		if (!real)
+			return fail(EXIT_ERROR, "--root %s: %s; give a mounted file system", root,
+				    strerror(errno));
+		// Names under it are some dozens of bytes.
+		if (strlen(real) > NODE_PATH / 2)
+			return fail(EXIT_ERROR,
+				    "--root %s: the path is too long; mount it elsewhere", root);
+		strcpy(h->root, real);
+	}
+	if (esp) {
+		size_t length = strlen(esp);
+		while (length > 1 && esp[length - 1] == '/')
+			length--;
+		if (esp[0] != '/' || length < 2 || length > NODE_PATH / 4)
+			return fail(EXIT_USAGE, "--esp %s: not an absolute path", esp);
+		memcpy(h->esp, esp, length);
+		h->esp_given = true;
+	} else {
+		find_esp(h);
+	}
+	struct cl_core_info info;
+	h->core = !h->root[0] && !core_info(&info);
+	bool seen = !h->core && (!h->root[0] || node_exists(h, "/sys/firmware"));
+	h->uefi = seen ? node_exists(h, "/sys/firmware/efi") : h->esp[0] != '\0';
+	return set_entry(h, entry);
+}

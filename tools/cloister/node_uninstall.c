@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// `cloister node uninstall`: undoes what the journal says, after an interrupted installation too.
+#include <getopt.h>
+#include <stdio.h>
+#include "message.h"
+#include "node_boot.h"
+#include "node_verbs.h"
+#include "verbs.h"
+
+static const char help[] =
+	"usage: cloister node uninstall [--root DIR] [--force]\n"
+	"\n"
+	"Remove what `cloister node install` added, and nothing else. Files that were changed\n"
+	"since stop it before anything is removed.\n"
+	"\n"
+	"  --root DIR  the machine whose file system is mounted there\n"
+	"  --force     remove changed files, too\n"
+	"  --help      this text\n";
+
+// First what starts the Core, then its files: an interrupted run never leaves an entry to nothing.
+static int uninstall(struct journal *j)
+{
+	bool grub = json_is_true(json_object_get(j->json, "grub"));
+	int code = journal_check(j) ?: node_boot_remove_efi(j) ?: journal_remove_all(j);
+
+	if (!code && grub)
+		code = node_boot_update_grub();
+	return code ?: journal_end(j);
+}
+
+int node_verb_uninstall(int argc, char **argv)
+{
+	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+						{"force", no_argument, NULL, 'f'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *root = NULL;
+	struct node_host host;
+	bool force = false;
+	int id;
+
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (id == 'h')
+			return verb_help(help);
+		if (id == 'r')
+			root = optarg;
+		else if (id == 'f')
+			force = true;
+		else
+			return verb_usage("node uninstall");
+	}
+	if (argc != optind)
+		return verb_usage("node uninstall");
+	int code = node_host_open(&host, root, NULL, NULL);
+	if (code)
+		return code;
+	cleanup_journal struct journal journal;
+	code = journal_open(&journal, &host, force);
+	if (code)
+		return code;
+	// Interrupted before it wrote down its first step, an installation has changed nothing
+	// else.
+	if (!journal.json && journal.lock >= 0)
+		return journal_end(&journal);
+	if (!journal.json)
+		return fail(EXIT_ERROR, "nothing is installed (%s is not there)", JOURNAL_FILE);
+	return uninstall(&journal);
+}
