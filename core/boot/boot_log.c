@@ -56,8 +56,10 @@ static uint32_t first_event(const uint8_t *log, uint32_t max, struct algs *algs)
 	    size < SPEC_ALGS + 4 + 4 * algs->nr + 1)
 		return 0;
 	for (uint32_t i = 0; i < algs->nr; i++) {
-		algs->id[i] = (uint16_t)read_le(event + SPEC_ALGS + 4 + 4 * i, 2);
-		algs->size[i] = (uint16_t)read_le(event + SPEC_ALGS + 6 + 4 * i, 2);
+		const uint8_t *alg = event + SPEC_ALGS + 4 + (size_t)4 * i;
+
+		algs->id[i] = (uint16_t)read_le(alg, 2);
+		algs->size[i] = (uint16_t)read_le(alg + 2, 2);
 		if (!algs->size[i] || algs->size[i] > DIGEST_MAX)
 			return 0;
 	}

@@ -35,7 +35,7 @@ static int get_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE], uint8_t secret[ROOT_
 	uint32_t key;
 	int r;
 
-	hash2(digest, values, NR_PCRS * TPM_HASH_SIZE, NULL, 0);
+	hash2(digest, values, NR_PCRS * sizeof(*values), "", 0);
 	tpm_policy_pcr_digest(POLICY_PCRS, digest, policy);
 	r = tpm_create_hmac_key(policy, &key);
 	if (r)
