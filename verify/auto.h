@@ -5,6 +5,7 @@
 
 #define AUTO(function) __attribute__((cleanup(function)))
 
+/* A type cannot stand in parentheses. NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define CLV_AUTO(name, type, free_it)                                                              \
 	static inline void name(type **p)                                                          \
 	{                                                                                          \
