@@ -73,10 +73,10 @@ static int take_attest(const struct cl_evidence *parts, struct quote *q,
 		return clv_refuse(reason, "it ends too early");
 	if (in.left)
 		return clv_refuse(reason, "%zu bytes follow its end", in.left);
-	if (q->nonce_size != CL_EVIDENCE_NONCE_SIZE)
+	if (!q->nonce || q->nonce_size != CL_EVIDENCE_NONCE_SIZE)
 		return clv_refuse(reason, "its nonce has %zu bytes, not %u", q->nonce_size,
 				  CL_EVIDENCE_NONCE_SIZE);
-	if (q->pcr_digest_size != CL_HASH_SIZE)
+	if (!q->pcr_digest || q->pcr_digest_size != CL_HASH_SIZE)
 		return clv_refuse(reason, "its digest of the PCRs has %zu bytes, not %u",
 				  q->pcr_digest_size, CL_HASH_SIZE);
 	return 0;
