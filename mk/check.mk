@@ -58,7 +58,8 @@ $(eval $(call tidy_rule,tools,$(LAUNCH_src) $(CLI_src),$(TOOLS_flags),$(TOOLS_ge
 $(eval $(call tidy_rule,attack,$(TIDY_TOOLS),$(HOSTED) -Itools/search))
 $(eval $(call tidy_rule,verify,$(VERIFY_src),$(HOSTED)))
 $(eval $(call tidy_rule,node,$(wildcard node/agent/*.c),$(HOSTED)))
-$(eval $(call tidy_rule,bench,$(wildcard bench/*/*.c),$(HOSTED) -Icore -Ibench/page))
+$(eval $(call tidy_rule,bench,$(wildcard bench/*/*.c),$(HOSTED) -Icore -Ibench/page -Itests/unit))
+$(eval $(call tidy_rule,examples,$(wildcard examples/*.c),$(HOSTED)))
 
 #: make check-tidy     clang-tidy on the Core and on all programs but the tests'
 check-tidy: $(TIDY_ALL)

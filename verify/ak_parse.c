@@ -10,7 +10,7 @@
 #include "auto.h"
 #include "checks.h"
 
-#define HEX_EK_SIZE (2 * CL_HASH_SIZE)
+#define HEX_EK_SIZE ((size_t)2 * CL_HASH_SIZE)
 
 CLV_AUTO(free_eku, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 CLV_AUTO(free_policies, CERTIFICATEPOLICIES, CERTIFICATEPOLICIES_free)
@@ -48,7 +48,7 @@ static int subject_text(const X509 *cert, int nid, const char *what, char *out, 
 
 static int parse_ek(struct clv_ak *ak, char reason[CL_REASON_SIZE])
 {
-	char hex[HEX_EK_SIZE + 1];
+	char hex[HEX_EK_SIZE + 1] = "";
 
 	if (subject_text(ak->cert, NID_serialNumber, "serialNumber", hex, sizeof(hex), reason))
 		return -1;

@@ -5,11 +5,13 @@
 
 #define AUTO(function) __attribute__((cleanup(function)))
 
+/* A type cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define CLV_AUTO(name, type, free_it)                                                              \
 	static inline void name(type **p)                                                          \
 	{                                                                                          \
 		free_it(*p);                                                                       \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #ifdef OPENSSL_BN_H
 CLV_AUTO(clv_free_bn, BIGNUM, BN_free)

@@ -145,7 +145,7 @@ int clv_boot_commands(const uint8_t *data, size_t size, const struct cl_policy *
 {
 	struct state state = {.last = {.text = ""}};
 	struct command command = state.last;
-	struct clv_event event;
+	struct clv_event event = {0};
 	struct clv_log log;
 	int rc;
 

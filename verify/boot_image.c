@@ -71,7 +71,7 @@ int clv_boot_application(const uint8_t *data, size_t size, uint8_t digest[CL_HAS
 			 bool *measured, char reason[CL_REASON_SIZE])
 {
 	size_t applications = 0;
-	struct clv_event event;
+	struct clv_event event = {0};
 	struct clv_log log;
 	int rc;
 

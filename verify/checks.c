@@ -41,7 +41,7 @@ void clv_printable(char *out, size_t capacity, const uint8_t *text, size_t size)
 	size_t n = size < capacity ? size : capacity - 1;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = text[i] >= ' ' && text[i] <= '~' ? (char)text[i] : '?';
+		out[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : (uint8_t)'?');
 	out[n] = '\0';
 }
 

@@ -155,12 +155,12 @@ static int start_pcr0(const struct clv_event *event, bool extended, uint8_t pcr0
 int clv_log_replay(const uint8_t *data, size_t size, uint8_t pcrs[CLV_LOG_PCRS][CL_PCR_SIZE],
 		   char reason[CL_REASON_SIZE])
 {
-	struct clv_event event;
+	struct clv_event event = {0};
 	bool extended = false;
 	struct clv_log log;
 	int rc;
 
-	memset(pcrs, 0, CLV_LOG_PCRS * CL_PCR_SIZE);
+	memset(pcrs, 0, (size_t)CLV_LOG_PCRS * CL_PCR_SIZE);
 	if (clv_log_open(&log, data, size, reason))
 		return -1;
 	while ((rc = clv_log_next(&log, &event, reason)) > 0) {

@@ -109,8 +109,8 @@ static int take_bundle(struct clv_cbor *in, struct cl_evidence *parts, char *rea
 	/* Room for what the quote's limits allow, with the heads between. */
 	const size_t quote_max = CL_QUOTE_ATTEST_MAX + CL_QUOTE_SIGNATURE_MAX +
 				 CL_QUOTE_NR_PCRS * (CL_PCR_SIZE + 3) + 16;
-	const uint8_t *quote;
-	size_t quote_size;
+	const uint8_t *quote = NULL;
+	size_t quote_size = 0;
 	uint64_t pairs;
 
 	if (clv_cbor_take(in, CLV_MAP, &pairs))

@@ -18,10 +18,8 @@
 #define PCR_SELECT_SIZE	    3u	/* 24 PCRs (PC Client Platform TPM Profile 1.05, section 4.6.1) */
 
 struct quote {
-	const uint8_t *nonce;
-	size_t nonce_size;
-	const uint8_t *pcr_digest;
-	size_t pcr_digest_size;
+	uint8_t nonce[CL_EVIDENCE_NONCE_SIZE];
+	uint8_t pcr_digest[CL_HASH_SIZE];
 };
 
 /* TPML_PCR_SELECTION, section 10.9.7: exactly the bank and the PCRs of CL_QUOTE_PCRS. */
@@ -53,7 +51,8 @@ static int take_attest(const struct cl_evidence *parts, struct quote *q,
 {
 	struct clv_tpm_in in = {.at = parts->attest, .left = parts->attest_size};
 	uint64_t magic = clv_tpm_uint(&in, 4), type = clv_tpm_uint(&in, 2);
-	size_t signer_size;
+	const uint8_t *nonce, *digest;
+	size_t signer_size, nonce_size, digest_size;
 
 	/* The magic is what an AK, being restricted, puts on nothing that came from outside. */
 	if (!in.bad && magic != TPM_GENERATED_VALUE)
@@ -63,22 +62,24 @@ static int take_attest(const struct cl_evidence *parts, struct quote *q,
 		return clv_refuse(reason, "it is an attestation of type 0x%04x, not a quote",
 				  (unsigned int)type);
 	clv_tpm_2b(&in, &signer_size); /* qualifiedSigner: the registrar checked the AK itself */
-	q->nonce = clv_tpm_2b(&in, &q->nonce_size);
+	nonce = clv_tpm_2b(&in, &nonce_size);
 	clv_tpm_bytes(&in, CLOCK_INFO_SIZE);
 	clv_tpm_bytes(&in, 8); /* firmwareVersion */
 	if (take_selection(&in, reason))
 		return -1;
-	q->pcr_digest = clv_tpm_2b(&in, &q->pcr_digest_size);
+	digest = clv_tpm_2b(&in, &digest_size);
 	if (in.bad)
 		return clv_refuse(reason, "it ends too early");
 	if (in.left)
 		return clv_refuse(reason, "%zu bytes follow its end", in.left);
-	if (q->nonce_size != CL_EVIDENCE_NONCE_SIZE)
-		return clv_refuse(reason, "its nonce has %zu bytes, not %u", q->nonce_size,
+	if (!nonce || nonce_size != CL_EVIDENCE_NONCE_SIZE)
+		return clv_refuse(reason, "its nonce has %zu bytes, not %u", nonce_size,
 				  CL_EVIDENCE_NONCE_SIZE);
-	if (q->pcr_digest_size != CL_HASH_SIZE)
+	if (!digest || digest_size != CL_HASH_SIZE)
 		return clv_refuse(reason, "its digest of the PCRs has %zu bytes, not %u",
-				  q->pcr_digest_size, CL_HASH_SIZE);
+				  digest_size, CL_HASH_SIZE);
+	memcpy(q->nonce, nonce, sizeof(q->nonce));
+	memcpy(q->pcr_digest, digest, sizeof(q->pcr_digest));
 	return 0;
 }
 

@@ -52,12 +52,15 @@ int policy_add(json_t *policy, const char *section, const char *list, const char
 }
 
 // One PEM block, from BEGIN to the end of END's line.
-static int add_block(json_t *policy, const char *begin, const char *end, const char *kind)
+static int add_block(json_t *policy, const char *begin, char *end, const char *kind)
 {
-	const char *list = !strcmp(kind, "CERTIFICATE") ? "ca" : "crl";
-	cleanup_free char *block = strndup(begin, (size_t)(end - begin));
+	char after = *end;
 
-	return block ? policy_add(policy, "nodes", list, block) : no_memory();
+	*end = '\0';
+	int code =
+		policy_add(policy, "nodes", strcmp(kind, "CERTIFICATE") == 0 ? "ca" : "crl", begin);
+	*end = after;
+	return code;
 }
 
 int policy_from_pem(json_t *policy, const char *option, const char *path, const char *kind)
