@@ -57,6 +57,7 @@ $(eval $(call tidy_rule,zone,$(wildcard zone/*.c),$(HOSTED)))
 $(eval $(call tidy_rule,tools,$(LAUNCH_src) $(CLI_src),$(TOOLS_flags),$(TOOLS_gen)/dsdt.aml.h))
 $(eval $(call tidy_rule,attack,$(TIDY_TOOLS),$(HOSTED) -Itools/search))
 $(eval $(call tidy_rule,verify,$(VERIFY_src),$(HOSTED)))
+$(eval $(call tidy_rule,boot,$(wildcard tools/boot/*.c),$(HOSTED)))
 $(eval $(call tidy_rule,node,$(wildcard node/agent/*.c),$(HOSTED)))
 $(eval $(call tidy_rule,bench,$(wildcard bench/*/*.c),$(HOSTED) -Icore -Ibench/page))
 
