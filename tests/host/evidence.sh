@@ -49,7 +49,7 @@ check "init: no such file" exits 1 init --ca "$tmp/none"
 check "init: says so" says "cloister: --ca $tmp/none: cannot open it: No such file or directory; check the path"
 check "init: no certificate in it" exits 1 init --ca "$d/crl.pem"
 check "init: a CRL of another CA" exits 1 init --ca "$d/other-ca.pem" --crl "$d/crl.pem"
-check "init: says so" says "CRL number 1 of the policy is not one CRL in PEM that a CA of the policy signed"
+check "init: says so" says "CRL number 1 of the policy is not one whole CRL in PEM that a CA of the policy signed"
 check "init: no reference" exits 1 init --boot-reference "$tmp/policy.json"
 check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem"
 check "init: short PCR" exits 2 init --firmware 00
@@ -121,5 +121,19 @@ check "too much evidence" exits 1 verify --evidence "$tmp/big"
 check "says so" says "more than 131072 bytes"
 check "empty evidence" exits 1 verify --evidence /dev/null
 check "says so, as a verdict" prints "this is no evidence: it is empty"
+
+# The example, as somebody else would build it.
+lib=$PWD/${BUILD:-build}/lib
+[[ ${BUILD:-build} = /* ]] && lib=$BUILD/lib
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+read -ra flags < <(pkg-config --cflags --libs libcloister-verify)
+python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$nonce" >"$tmp/nonce.bin"
+check "example builds with pkg-config" exits 0 "${CC:-cc}" -Wall -Wextra -Werror \
+	examples/verify-evidence.c "${flags[@]}" -o "$tmp/example"
+check "example: judges" exits 1 "$tmp/example" "$tmp/policy.json" "$tmp/nonce.bin" "$d/good.cbor" \
+	"$d/bios.cbor"
+check "example: a TLS key is all that is missing" prints "warn: tls-key"
+check "example: good" prints "good.cbor: warning, node node-1"
+check "example: bad" prints "fail: boot-image: unmeasured boot: "
 
 exit $failed

@@ -17,8 +17,13 @@
 #define FORGE_DAY    86400
 #define FORGE_EVENTS 128
 
-/* Keys, made at first use. Two of each kind, so that a test can swap them. */
-enum forge_who { FORGE_THIS, FORGE_OTHER };
+/* Keys, made at first use; more than one, so that a test can swap them. */
+enum forge_who {
+	FORGE_THIS,
+	FORGE_OTHER,
+	FORGE_CRL_LESS, /* a CA that may sign no CRLs */
+	FORGE_WHO,
+};
 
 struct forge_cert {
 	enum forge_who ca, ak;
@@ -101,6 +106,8 @@ extern time_t forge_ca_from, forge_ca_until;
 /* PEM, made once for each argument and kept. revoked: a serial number, 0 for none. */
 const char *forge_ca_pem(enum forge_who who);
 const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t until);
+/* One that speaks of some certificates only. */
+const char *forge_partial_crl_pem(void);
 /* A private key for signing results. */
 const char *forge_key_pem(void);
 

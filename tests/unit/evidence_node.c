@@ -217,10 +217,20 @@ static void policy_with_bad_trust(void **state)
 	cas[0] = forge_ca_pem(FORGE_THIS);
 	crls[0] = cas[0];
 	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
-	assert_non_null(strstr(error, "CRL number 1 of the policy is not one CRL in PEM"));
+	assert_non_null(strstr(error, "CRL number 1 of the policy is not one whole CRL in PEM"));
 	/* Signed by a CA that the policy does not name. */
 	crls[0] = forge_crl_pem(FORGE_OTHER, 0, FORGE_NOW - 1, FORGE_NOW + 1);
 	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	/* By one that may not. */
+	cas[0] = forge_ca_pem(FORGE_CRL_LESS);
+	crls[0] = forge_crl_pem(FORGE_CRL_LESS, 0, FORGE_NOW - 1, FORGE_NOW + 1);
+	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	assert_non_null(strstr(error, "is not one whole CRL"));
+	/* Not of all certificates: one that it does not speak of would pass as good. */
+	cas[0] = forge_ca_pem(FORGE_THIS);
+	crls[0] = forge_partial_crl_pem();
+	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	assert_non_null(strstr(error, "is not one whole CRL"));
 	/* Two in one: the second would be overlooked. */
 	crls[0] = forge_crl_pem(FORGE_THIS, 0, FORGE_NOW - 1, FORGE_NOW + 1);
 	char two[8192];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The generation shares its block with ext4's superblock, which begins at byte 1024: what comes
-// before is for boot loaders. It is read and written past the page cache, and only while the file
-// system is not mounted.
+// The generation has the device's last block for itself, behind the file system. In ext4's first
+// block, whose first kilobyte is free, ext4's journal would put an older one back after a crash. It
+// is read and written past the page cache.
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -65,21 +65,37 @@ int fs_wipe(const char *device)
 	return end < 0 || fsync(fd) ? -errno : 0;
 }
 
+static int last_block(const char *device, uint64_t *at)
+{
+	cleanup_close int fd = open(device, O_RDONLY | O_CLOEXEC);
+	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+
+	if (end < (off_t)(2 * BLOCK))
+		return end < 0 ? -errno : -ENOSPC;
+	*at = ((uint64_t)end / BLOCK - 1) * BLOCK;
+	return 0;
+}
+
 // All of it is zero, so nothing of the tables needs to be written. What mke2fs says is for nobody.
 int fs_make(const char *device, uint32_t uid, uint32_t gid)
 {
-	char options[128];
+	char options[128], blocks[32];
+	uint64_t last;
 	char *const env[] = {NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int status;
 
+	int rc = last_block(device, &last);
+	if (rc)
+		return rc;
+	snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(last / BLOCK));
 	snprintf(options, sizeof(options), "nodiscard,assume_storage_prezeroed=1,root_owner=%u:%u",
 		 uid, gid);
 	const char *const argv[] = {
-		MKFS,	"-q",	 "-F",	 "-F", "-t",	 "ext4", "-b",
-		"4096", "-m",	 "0",	 "-J", "size=4", "-O",	 "^resize_inode,^orphan_file",
-		"-E",	options, device, NULL};
+		MKFS,	"-q",	 "-F",	 "-F",	 "-t",	   "ext4", "-b",
+		"4096", "-m",	 "0",	 "-J",	 "size=4", "-O",   "^resize_inode,^orphan_file",
+		"-E",	options, device, blocks, NULL};
 	if (posix_spawn_file_actions_init(&actions))
 		return -ENOMEM;
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -88,7 +104,7 @@ int fs_make(const char *device, uint32_t uid, uint32_t gid)
 		const char *const *in;
 		char *const *out;
 	} args = {argv};
-	int rc = posix_spawn(&pid, MKFS, &actions, NULL, args.out, env);
+	rc = posix_spawn(&pid, MKFS, &actions, NULL, args.out, env);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc)
 		return -rc;
@@ -97,9 +113,9 @@ int fs_make(const char *device, uint32_t uid, uint32_t gid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-static int read_block(int fd, uint8_t *block)
+static int read_block(int fd, uint8_t *block, uint64_t at)
 {
-	ssize_t n = pread(fd, block, BLOCK, 0);
+	ssize_t n = pread(fd, block, BLOCK, (off_t)at);
 	// dm-crypt gives EILSEQ for a block whose tag is wrong.
 	return n == (ssize_t)BLOCK ? 0 : n < 0 ? -errno : -EIO;
 }
@@ -108,10 +124,13 @@ int fs_generation(const char *device, uint64_t *v)
 {
 	__attribute__((cleanup(free_block))) uint8_t *block = aligned_alloc(BLOCK, BLOCK);
 	cleanup_close int fd = open(device, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	uint64_t at;
 
 	if (!block || fd < 0)
 		return block ? -errno : -ENOMEM;
-	int rc = read_block(fd, block);
+	int rc = last_block(device, &at);
+	if (!rc)
+		rc = read_block(fd, block, at);
 	return rc ? rc : generation_decode(block, v);
 }
 
@@ -119,14 +138,16 @@ int fs_set_generation(const char *device, uint64_t v)
 {
 	__attribute__((cleanup(free_block))) uint8_t *block = aligned_alloc(BLOCK, BLOCK);
 	cleanup_close int fd = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
+	uint64_t at;
 
 	if (!block || fd < 0)
 		return block ? -errno : -ENOMEM;
-	int rc = read_block(fd, block);
+	int rc = last_block(device, &at);
 	if (rc)
 		return rc;
+	memset(block, 0, BLOCK);
 	generation_encode(v, block);
-	ssize_t n = pwrite(fd, block, BLOCK, 0);
+	ssize_t n = pwrite(fd, block, BLOCK, (off_t)at);
 	if (n != (ssize_t)BLOCK)
 		return n < 0 ? -errno : -EIO;
 	return fsync(fd) ? -errno : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lies on the encrypted device: a generation and an ext4. */
+/* What lies on the encrypted device: an ext4 and a generation. */
 #ifndef CLOISTER_VOLUME_FS_H
 #define CLOISTER_VOLUME_FS_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is the volume the newest that there was? The generation V stands inside the encrypted device, in
- * the boot block that ext4 leaves free; the counter C in the TPM. Each opening makes both greater
- * by one, V first and flushed, so V is C, or C + 1 if that was interrupted; so does a clean close.
- * Anything else is an older copy.
+ * Is the volume the newest that there was? The generation V stands inside the encrypted device,
+ * behind its file system; the counter C in the TPM. Each opening makes both greater by one, V first
+ * and flushed, so V is C, or C + 1 if that was interrupted; so does a clean close. Anything else is
+ * an older copy.
  */
 #ifndef CLOISTER_VOLUME_GENERATION_H
 #define CLOISTER_VOLUME_GENERATION_H

@@ -172,7 +172,7 @@ static enum disk_state look(struct volume *v, uint64_t *generation, const char *
 	rc = fs_generation(LUKS_PATH, generation);
 	if (!rc)
 		return DISK_VOLUME;
-	*what = "its first block was changed, or never written";
+	*what = "its generation was changed, or never written";
 	luks_close();
 	return DISK_UNFINISHED;
 }
