@@ -103,15 +103,15 @@ static int parse(struct pe *pe, const uint8_t *file, size_t bytes, const char **
 	if ((magic != 0x20b && magic != 0x10b) || opt_size < count_at + 4)
 		return refuse(why, "neither PE32 nor PE32+");
 	size_t table = opt + opt_size;
-	if (sections > SECTIONS_MAX || sections * SECTION_BYTES > bytes - table)
+	if (sections > SECTIONS_MAX || (size_t)sections * SECTION_BYTES > bytes - table)
 		return refuse(why, "the table of sections is cut short");
 
 	pe->checksum = opt + OPT_CHECKSUM;
 	pe->headers = get32(file + opt + OPT_HEADERS_SIZE);
-	if (pe->headers < table + sections * SECTION_BYTES || pe->headers > bytes)
+	if (pe->headers < table + (size_t)sections * SECTION_BYTES || pe->headers > bytes)
 		return refuse(why, "the headers' size is wrong");
 	uint32_t directories = get32(file + opt + count_at);
-	size_t entry = count_at + 4 + CERTIFICATES * DIRECTORY_BYTES;
+	size_t entry = count_at + 4 + (size_t)CERTIFICATES * DIRECTORY_BYTES;
 	if (directories > CERTIFICATES) {
 		if (entry + DIRECTORY_BYTES > opt_size)
 			return refuse(why, "the PE header is cut short");

@@ -61,7 +61,7 @@ static int run(const char *const arguments[], char *text, size_t size)
 	if (text)
 		text[used] = '\0';
 	if (rc)
-		return fail(EXIT_PROGRAM, "%s: %s; install Debian's package of that name", argv[0],
+		return fail(EXIT_PROGRAM, "%s: %s; install efibootmgr or grub2-common", argv[0],
 			    strerror(rc));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -91,16 +91,12 @@ static int find_partition(const struct journal *j, const char *esp, char disk[64
 	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
 	if (!node_path(j->host, full, link) || !realpath(full, real))
 		return -errno;
-	char *name = strrchr(real, '/');
-	cleanup_free char *copy = strdup(real);
-	if (!name || !copy)
-		return -ENOMEM;
 	strncat(link, "/partition", sizeof(link) - strlen(link) - 1);
 	int n = node_read(j->host, link, number, 16);
 	if (n < 0)
 		return n;
 	number[strcspn(number, "\n")] = '\0';
-	n = snprintf(disk, 64, "/dev/%s", basename(dirname(copy)));
+	n = snprintf(disk, 64, "/dev/%s", basename(dirname(real)));
 	return n < 64 && number[0] && strspn(number, "0123456789") == strlen(number) ? 0 : -EINVAL;
 }
 
@@ -123,9 +119,9 @@ static json_t *entries_of_ours(void)
 {
 	const char *argv[] = {"efibootmgr", NULL};
 	char number[5], *save = NULL;
-	cleanup_free char *text = malloc(OUTPUT_MAX);
+	static char text[OUTPUT_MAX];
 
-	if (!text || run(argv, text, OUTPUT_MAX))
+	if (run(argv, text, sizeof(text)))
 		return NULL;
 	json_t *list = json_array();
 	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))

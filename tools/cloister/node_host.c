@@ -62,7 +62,7 @@ static bool find_esp(struct node_host *h)
 		struct statfs fs;
 		if (!node_path(h, full, usual[i]) || statfs(full, &fs) || fs.f_type != FAT_MAGIC)
 			continue;
-		strcpy(h->esp, usual[i]);
+		memcpy(h->esp, usual[i], strlen(usual[i]) + 1);
 		return true;
 	}
 	return false;
@@ -107,7 +107,7 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 		if (strlen(real) > NODE_PATH / 2)
 			return fail(EXIT_ERROR,
 				    "--root %s: the path is too long; mount it elsewhere", root);
-		strcpy(h->root, real);
+		memcpy(h->root, real, strlen(real) + 1);
 	}
 	if (esp) {
 		size_t length = strlen(esp);

@@ -110,8 +110,9 @@ static int remove_others(struct install *in, const char *version)
 		     strncmp(path, prefix[1], strlen(prefix[1])) != 0) ||
 		    !strcmp(path, kernel) || !strcmp(path, initrd))
 			continue;
-		cleanup_free char *copy = strdup(path); // the key goes with its entry
-		if (!copy || journal_remove(&in->journal, copy))
+		char copy[NODE_PATH]; // the key goes with its entry
+		snprintf(copy, sizeof(copy), "%s", path);
+		if (journal_remove(&in->journal, copy))
 			return EXIT_ERROR;
 	}
 	return EXIT_OK;
@@ -225,7 +226,7 @@ static int settle(struct install *in)
 			    "it is installed with --esp %s --entry %s; uninstall that "
 			    "first",
 			    esp, name);
-	strcpy(h->esp, esp);
+	memcpy(h->esp, esp, strlen(esp) + 1);
 	h->entry = entry;
 	return EXIT_OK;
 }

@@ -233,9 +233,9 @@ int journal_remove_all(struct journal *j)
 
 	json_object_foreach_safe(files, next, path, digests)
 	{
-		// The key goes with its entry.
-		cleanup_free char *copy = strdup(path);
-		if (!copy || journal_remove(j, copy))
+		char copy[NODE_PATH]; // the key goes with its entry
+		snprintf(copy, sizeof(copy), "%s", path);
+		if (journal_remove(j, copy))
 			return EXIT_ERROR;
 	}
 	for (size_t i = json_array_size(made); i-- > 0;) {

@@ -108,7 +108,11 @@ static char *value_of(char *line, const char *name, const char **why)
 	if (strncmp(line, name, length) != 0 || line[length] != '=')
 		return NULL;
 	char *value = line + length + 1;
-	char quote = *value == '"' || *value == '\'' ? *value++ : '\0';
+	char quote = *value;
+	if (quote == '"' || quote == '\'')
+		value++;
+	else
+		quote = '\0';
 	char *end = quote ? strchr(value, quote) : value + strcspn(value, " \t#;");
 	if (!end || (end[0] && end[quote ? 1 : 0] && !strchr(" \t#", end[quote ? 1 : 0]))) {
 		*why = "/etc/default/grub has a command line that is more than one quoted string";
