@@ -197,12 +197,17 @@ static void volume_arguments(void **state)
 	assert_true(has(&args, "fd=20,set=4"));
 	assert_true(has(&args, "fd=21,set=4"));
 	assert_true(has(&args, "node-name=volume,file.driver=file,file.filename=/dev/fdset/4"));
+	assert_false(has(&args, "host_device"));
 	assert_true(has(&args, "virtio-blk-pci,drive=volume,addr=5,iommu_platform=on"));
 	assert_true(has(&args, "virtio-serial-pci,id=ports,max_ports=3,addr=6,iommu_platform=on"));
 	assert_true(has(&args, "socket,id=tpm,fd=22"));
 	assert_true(has(&args, "chardev=tpm,name=cloister.tpm"));
 	assert_true(has(&args, "socket,id=control,fd=23"));
 	assert_true(has(&args, "chardev=control,name=cloister.control"));
+	qemu_args_free(&args);
+	p.volume_block = true;
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_true(has(&args, "file.driver=host_device,file.filename=/dev/fdset/4"));
 	qemu_args_free(&args);
 }
 

@@ -108,8 +108,8 @@ static void add_volume(struct qemu_args *args, const struct qemu_params *p, cons
 	add_set(args, p->volume_fd, VOLUME_SET);
 	add_set(args, p->volume_read_fd, VOLUME_SET);
 	add(args, "-blockdev");
-	add(args, "driver=raw,node-name=volume,file.driver=file,file.filename=/dev/fdset/%d",
-	    VOLUME_SET);
+	add(args, "driver=raw,node-name=volume,file.driver=%s,file.filename=/dev/fdset/%d",
+	    p->volume_block ? "host_device" : "file", VOLUME_SET);
 	add(args, "-device");
 	add(args, "virtio-blk-pci,drive=volume,addr=5%s", virtio);
 	add(args, "-device");

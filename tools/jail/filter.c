@@ -190,6 +190,7 @@ static const unsigned int controls[] = {PR_SET_NAME,	 PR_GET_NAME,	      PR_SET_
 #define FIONBIO_	 0x5421u
 #define FIONCLEX_	 0x5450u
 #define FIOCLEX_	 0x5451u
+#define BLKROGET_	 0x125eu // may a block device be written? QEMU wants to know of a volume
 
 static int allow_if(scmp_filter_ctx ctx, int call, unsigned int argument, uint64_t mask,
 		    uint64_t value)
@@ -200,7 +201,7 @@ static int allow_if(scmp_filter_ctx ctx, int call, unsigned int argument, uint64
 
 static int allow_special(scmp_filter_ctx ctx)
 {
-	static const unsigned int ioctls[] = {FIONREAD_, FIONBIO_, FIONCLEX_, FIOCLEX_};
+	static const unsigned int ioctls[] = {FIONREAD_, FIONBIO_, FIONCLEX_, FIOCLEX_, BLKROGET_};
 	int rc = allow_if(ctx, SCMP_SYS(clone), 0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD);
 
 	// All of KVM's have one type; of devices and sockets only what every program uses.
