@@ -19,6 +19,7 @@ FUZZ_machine := tests/fuzz/machine.c core/boot/acpi.c core/trace/trace.c \
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c
+FUZZ_tpm := $(addprefix core/tpm/,attach.c command.c crb.c wire.c) core/evidence/root.c
 FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
@@ -40,12 +41,16 @@ $(eval $(call fuzz,guest,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,walk,$(FUZZ_machine),,$(FUZZ_machine_libs)))
 $(eval $(call fuzz,acpi,core/boot/acpi.c))
 $(eval $(call fuzz,ivrs,core/iommu/ivrs.c))
+$(eval $(call fuzz,tpm,$(FUZZ_tpm),,-l:libbearssl.a))
+$(eval $(call fuzz,boot_log,core/boot/boot_log.c))
 $(eval $(call fuzz,memmap,core/boot/memmap.c))
 $(eval $(call fuzz,multiboot,$(FUZZ_boot) core/boot/payload.c))
 $(eval $(call fuzz,payload,$(FUZZ_boot)))
 $(eval $(call fuzz,cbor,core/evidence/cbor.c verify/cbor_in.c,-Iverify,-lcbor))
 $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
-$(eval $(call fuzz,fetch,verify/fetch.c zone/http.c zone/cmdline.c,-Iverify))
+$(eval $(call fuzz,fetch,verify/fetch.c verify/http.c zone/http.c zone/cmdline.c,-Iverify))
+$(eval $(call fuzz,evidence,$(VERIFY_src) $(FORGE_only),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
+$(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))
@@ -67,8 +72,9 @@ $(FUZZ_OUT)/report_seed: tests/fuzz/report_seed.c $(EVIDENCE_core)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -l:libbearssl.a
 
 .PHONY: fuzz fuzz-short fuzz-seeds fuzz-all fuzz-build fuzz-merge fuzz-teeth
-fuzz-seeds: $(FUZZ_OUT)/report_seed
+fuzz-seeds: $(FUZZ_OUT)/report_seed $(BUILD)/tests/evidence-seed
 	$(Q)tests/fuzz/seeds.py $(FUZZ_OUT)/corpus
+	$(Q)tests/fuzz/evidence_seeds.py $(BUILD)/tests/evidence-seed $(FUZZ_OUT)/corpus
 	$(Q)mkdir -p $(FUZZ_OUT)/corpus/report
 	$(Q)$< >$(FUZZ_OUT)/corpus/report/seed-0
 fuzz-build: $(FUZZ_TARGETS:%=$(FUZZ_OUT)/%)

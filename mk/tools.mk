@@ -1,12 +1,14 @@
 # The host program `cloister`, and the library that builds and measures launch images.
 LAUNCH_src := $(wildcard tools/launch/*.c)
 LAUNCH_obj := $(LAUNCH_src:%.c=$(BUILD)/%.o)
-CLI_src := $(wildcard tools/cloister/*.c tools/jail/*.c)
-CLI_obj := $(CLI_src:%.c=$(BUILD)/%.o)
+CLI_src := $(wildcard tools/cloister/*.c tools/jail/*.c tools/node/*.c)
+# The Core's CBOR encoder writes what the node sends as well.
+CLI_obj := $(CLI_src:%.c=$(BUILD)/%.o) $(BUILD)/tools/core/cbor.o
 TOOLS_gen := $(BUILD)/tools/gen
-TOOLS_flags := $(HOSTED) -fPIE -I$(TOOLS_gen)
+TOOLS_flags := $(HOSTED) -fPIE -I$(TOOLS_gen) -Icore
 TOOLS_ldflags := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-TOOLS_libs := -lssl -lcrypto -ljansson -lseccomp
+TOOLS_libs := -lssl -lcrypto -ljansson -lseccomp -lmicrohttpd -ltss2-esys -ltss2-mu \
+	      -ltss2-rc -ltss2-tctildr
 
 # The zone's DSDT as a C array. iasl names its output after the source.
 $(TOOLS_gen)/dsdt.aml.h: tools/launch/dsdt.asl
@@ -21,6 +23,11 @@ CLI_obj += $(BUILD)/tools/boot/pe_digest.o
 
 $(BUILD)/tools/%.o: tools/%.c $(wildcard tools/*/*.h include/cloister/*.h) \
 		    $(TOOLS_gen)/dsdt.aml.h mk/tools.mk VERSION
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOLS_flags) -c -o $@ $<
+
+$(BUILD)/tools/core/cbor.o: core/evidence/cbor.c core/evidence/cbor.h mk/tools.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOLS_flags) -c -o $@ $<

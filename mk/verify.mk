@@ -37,3 +37,11 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -e 's|@version@|$(VERSION)|' -e 's|@includedir@|$(CURDIR)/include|' \
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
+
+# Bundles of evidence for the tests of programs, the fuzzers and the example; in time when it is run.
+$(BUILD)/tests/evidence-seed: tests/unit/evidence_seed.c $(FORGE_only) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(filter %.c,$^) -lcmocka -lcrypto
+
+all: $(BUILD)/tests/evidence-seed

@@ -237,9 +237,11 @@ class Machine:
                 "EFI/BOOT/BOOTX64.EFI": BUILD / "boot/cloister.efi",
                 "cloister/vmlinuz": vmlinuz, "cloister/initrd": initrd,
                 "cloister/host.env": host_env(self.kernel_args), **self.esp})
-        # After the disks of the node's root, which the initrd counts.
+        # After the disks of the node's root, which the initrd counts. A given disk is started as
+        # the firmware's own variables say.
+        first = "" if self.boot_disk else ",bootindex=0"
         return ["-drive", f"file={double_commas(disk)},if=none,id=boot,format=raw",
-                "-device", f"virtio-blk-pci,drive=boot,bootindex=0{self._virtio()}",
+                "-device", f"virtio-blk-pci,drive=boot{first}{self._virtio()}",
                 *self._firmware()]
 
     def _make_esp(self, disk, files):

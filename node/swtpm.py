@@ -25,7 +25,7 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _manufacture(state, ca):
+def manufacture(state, ca):
     """A new TPM: seeds, SHA-256 PCRs, EKs and their certificates. Whole or not at all."""
     ca.mkdir(parents=True, exist_ok=True)
     part = state.with_name(state.name + ".part")
@@ -69,7 +69,7 @@ class Swtpm:
     def start(self):
         if not (self.state / "tpm2-00.permall").exists():
             shutil.rmtree(self.state, ignore_errors=True)
-            _manufacture(self.state.absolute(), self.ca.absolute())
+            manufacture(self.state.absolute(), self.ca.absolute())
         socket = self.run_dir / self.SOCKET
         socket.unlink(missing_ok=True)
         with open(self.run_dir / "swtpm.log", "wb") as log:

@@ -37,7 +37,7 @@ static int add_ca(struct clv_trust *trust, const char *pem)
 	return X509_STORE_add_cert(trust->store, ca) == 1 ? 0 : -ENOMEM;
 }
 
-/* The CA among the policy's that signed this CRL. */
+/* Did one of the policy's CAs that may (RFC 5280, section 4.2.1.3, cRLSign) sign this CRL? */
 static bool signed_by_ca(const struct clv_trust *trust, X509_CRL *crl)
 {
 	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(trust->store);
@@ -46,7 +46,7 @@ static bool signed_by_ca(const struct clv_trust *trust, X509_CRL *crl)
 		X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
 		EVP_PKEY *key = ca ? X509_get0_pubkey(ca) : NULL;
 
-		if (key &&
+		if (key && (X509_get_key_usage(ca) & KU_CRL_SIGN) &&
 		    X509_NAME_cmp(X509_get_subject_name(ca), X509_CRL_get_issuer(crl)) == 0 &&
 		    X509_CRL_verify(crl, key) == 1)
 			return true;
@@ -59,9 +59,14 @@ static int add_crl(struct clv_trust *trust, const char *pem)
 	AUTO(clv_free_bio) BIO *in = BIO_new_mem_buf(pem, -1);
 	AUTO(clv_free_crl) X509_CRL *crl = in ? PEM_read_bio_X509_CRL(in, NULL, NULL, NULL) : NULL;
 
-	if (!crl || !at_end(in) || !signed_by_ca(trust, crl))
+	/*
+	 * What limits a CRL to some certificates or reasons, or makes it a delta, is critical (RFC
+	 * 5280, sections 5.2.4 and 5.2.5): only whole ones are understood here.
+	 */
+	if (!crl || !at_end(in) || X509_CRL_get_ext_by_critical(crl, 1, -1) >= 0 ||
+	    !signed_by_ca(trust, crl))
 		return -EINVAL;
-	if (X509_STORE_add_crl(trust->store, crl) != 1 || !sk_X509_CRL_push(trust->crls, crl))
+	if (!sk_X509_CRL_push(trust->crls, crl))
 		return -ENOMEM;
 	crl = NULL; /* the stack owns it now */
 	return 0;
@@ -75,7 +80,7 @@ static void set_error(char error[CL_ERROR_SIZE], const char *what, size_t number
 		snprintf(error, CL_ERROR_SIZE, "%s number %zu of the policy %s", what, number,
 			 *what == 'C' && what[1] == 'A'
 				 ? "is not one CA certificate in PEM"
-				 : "is not one CRL in PEM that a CA of the policy signed");
+				 : "is not one whole CRL in PEM that a CA of the policy signed");
 }
 
 int clv_trust_make(struct clv_trust *trust, const struct cl_policy *p, char error[CL_ERROR_SIZE])
@@ -122,22 +127,20 @@ static int why(const X509_STORE_CTX *ctx, char reason[CL_REASON_SIZE])
 				  "no CA of the policy issued it: this TPM is not enrolled");
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return clv_refuse(reason, "the CA that it names did not sign it");
-	case X509_V_ERR_UNABLE_TO_GET_CRL:
-		return clv_refuse(reason, "the policy has CRLs, but none of the CA that issued it");
 	default:
 		return clv_refuse(reason, "%s", X509_verify_cert_error_string(code));
 	}
 }
 
-static void set_param(X509_STORE_CTX *ctx, const struct clv_trust *trust, time_t now)
+static void set_param(X509_STORE_CTX *ctx, time_t now)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-	/* Whatever the policy names is an anchor, self-signed or not. */
-	unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST;
 
-	if (sk_X509_CRL_num(trust->crls) > 0)
-		flags |= X509_V_FLAG_CRL_CHECK;
-	X509_VERIFY_PARAM_set_flags(param, flags);
+	/*
+	 * Whatever the policy names is an anchor, self-signed or not. CRLs are check_crls()'s:
+	 * their signatures were verified when the policy was read, and need not be each time.
+	 */
+	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
 	X509_VERIFY_PARAM_set_time(param, now);
 	X509_VERIFY_PARAM_set_depth(param, 0); /* the CA signs AK certificates itself */
 	X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
@@ -178,7 +181,7 @@ int clv_ak_trusted(struct clv_ak *ak, const struct clv_trust *trust, time_t now,
 	}
 	if (!ctx || X509_STORE_CTX_init(ctx, trust->store, ak->cert, NULL) != 1)
 		return -ENOMEM;
-	set_param(ctx, trust, now);
+	set_param(ctx, now);
 	good = X509_verify_cert(ctx) == 1;
 	if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_OUT_OF_MEM)
 		return -ENOMEM;

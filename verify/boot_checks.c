@@ -81,6 +81,7 @@ static void check_value(struct cl_verdict_result *r, const char *name, const cha
 static void check_image(struct cl_verdict_result *r, const struct cl_policy *p,
 			const struct cl_evidence *parts)
 {
+	uint8_t image[CL_HASH_SIZE];
 	char reason[CL_REASON_SIZE];
 	bool measured;
 
@@ -89,13 +90,16 @@ static void check_image(struct cl_verdict_result *r, const struct cl_policy *p,
 			UNMEASURED "there is no event log, so nothing says what was booted");
 		return;
 	}
-	if (clv_boot_application(parts->boot_log, parts->boot_log_size, r->node.boot_image,
-				 &measured, reason) == 1)
-		check_value(r, "boot-image", "boot image", r->node.boot_image, p->boot_images,
+	if (clv_boot_application(parts->boot_log, parts->boot_log_size, image, &measured, reason)) {
+		/* Without a known AK the log may be anybody's. */
+		if (r->proven)
+			memcpy(r->node.boot_image, image, sizeof(image));
+		check_value(r, "boot-image", "boot image", image, p->boot_images,
 			    p->nr_boot_images);
-	else
+	} else {
 		clv_add(r, "boot-image", CL_CHECK_FAIL, "%s%.220s", measured ? "" : UNMEASURED,
 			reason);
+	}
 }
 
 static void check_commands(struct cl_verdict_result *r, const struct cl_policy *p,

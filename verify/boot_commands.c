@@ -100,47 +100,71 @@ static bool hands_over(const struct command *command, const struct command *modu
 	       (i > command->prefix && command->text[i - 1] == ' ');
 }
 
-static int judge(const struct command *c, const struct command *last, const struct cl_policy *p,
+/* What has gone before. */
+struct state {
+	struct command last;
+	bool kernel;   /* a command line of the Core's that the policy names */
+	bool commands; /* the policy names commands, so this GRUB logs them */
+};
+
+/*
+ * Modules are the host's, so any command line of theirs will do. But since the digest does not
+ * cover the prefix, anything could be passed off as such. A GRUB with a script engine logs its
+ * commands: then it has to be the one that the command just before it hands over. One without (a
+ * policy that names no commands) logs command lines only, and the first is the Core's, as there is
+ * no module before it.
+ */
+static int judge_module(const struct command *c, const struct state *s, const char *shown,
+			char reason[CL_REASON_SIZE])
+{
+	if (s->commands && !hands_over(&s->last, c))
+		return clv_refuse(reason, "\"%s\" does not follow the command that hands it over",
+				  shown);
+	if (!s->kernel)
+		return clv_refuse(reason, "\"%s\" comes before the Core's command line", shown);
+	return 0;
+}
+
+static int judge(const struct command *c, struct state *s, const struct cl_policy *p,
 		 char reason[CL_REASON_SIZE])
 {
 	char shown[128];
 
 	clv_printable(shown, sizeof(shown), (const uint8_t *)c->text, c->size);
-	/*
-	 * Modules are the host's, so any command line of theirs will do. But since the digest does
-	 * not cover the prefix, any command could be passed off as such: it has to be the one that
-	 * the command just before it hands over.
-	 */
-	if (starts(c->text, c->size, module_cmdline)) {
-		if (hands_over(last, c))
-			return 0;
-		return clv_refuse(reason, "\"%s\" does not follow the command that hands it over",
-				  shown);
-	}
-	if (named(c, p))
-		return 0;
-	return clv_refuse(reason, "\"%s\" is none of the %zu commands in the policy", shown,
-			  p->nr_boot_commands);
+	if (starts(c->text, c->size, module_cmdline))
+		return judge_module(c, s, shown, reason);
+	if (!named(c, p))
+		return clv_refuse(reason, "\"%s\" is none of the %zu commands in the policy", shown,
+				  p->nr_boot_commands);
+	s->kernel |= starts(c->text, c->size, kernel_cmdline);
+	return 0;
 }
 
 int clv_boot_commands(const uint8_t *data, size_t size, const struct cl_policy *p,
 		      size_t *nr_commands, char reason[CL_REASON_SIZE])
 {
-	struct command last = {.text = ""}, command = last;
+	struct state state = {.last = {.text = ""}};
+	struct command command = state.last;
 	struct clv_event event;
 	struct clv_log log;
 	int rc;
 
 	*nr_commands = 0;
+	for (size_t i = 0; i < p->nr_boot_commands; i++)
+		state.commands |=
+			starts(p->boot_commands[i], strlen(p->boot_commands[i]), grub_cmd);
 	if (clv_log_open(&log, data, size, reason))
 		return -1;
 	while ((rc = clv_log_next(&log, &event, reason)) > 0) {
 		if (event.pcr != CL_PCR_COMMANDS || event.type == CLV_EV_NO_ACTION)
 			continue;
-		if (take_command(&event, &command, reason) || judge(&command, &last, p, reason))
+		if (take_command(&event, &command, reason) || judge(&command, &state, p, reason))
 			return -1;
-		last = command;
+		state.last = command;
 		(*nr_commands)++;
 	}
+	if (rc == 0 && !state.kernel)
+		return clv_refuse(reason, "PCR 8 has no command line of the Core's: GRUB measured "
+					  "nothing of it");
 	return rc;
 }

@@ -15,6 +15,8 @@
 
 /* UEFI 2.10, section 7.2.3. */
 #define EFI_BOOT_SERVICES_DATA 4u
+#define EFI_ACPI_RECLAIM       9u
+#define EFI_ACPI_NVS	       10u
 struct efi_memory_descriptor {
 	uint32_t type, pad;
 	uint64_t start, virtual_start, pages, attribute;
@@ -98,6 +100,16 @@ uint32_t tcg_log_size(const uint8_t *log, uint32_t max)
 	return at;
 }
 
+/*
+ * Firmware may choose: OVMF takes boot services data at the first boot of new variables, ACPI NVS
+ * at all others.
+ */
+static bool may_hold_log(const struct efi_memory_descriptor *d)
+{
+	return d->type == EFI_BOOT_SERVICES_DATA || d->type == EFI_ACPI_RECLAIM ||
+	       d->type == EFI_ACPI_NVS;
+}
+
 /* A log at the start of a page in [base, end)? */
 static bool search(uint64_t base, uint64_t end)
 {
@@ -122,7 +134,7 @@ void boot_log_find(const struct loader_info *li)
 	for (uint32_t at = 0; li->efi_map_entry >= sizeof(d) && at + sizeof(d) <= li->efi_map_bytes;
 	     at += li->efi_map_entry) {
 		memcpy(&d, li->efi_map + at, sizeof(d));
-		if (d.type != EFI_BOOT_SERVICES_DATA || d.start % PAGE_SIZE || d.start >= SIZE_4G ||
+		if (!may_hold_log(&d) || d.start % PAGE_SIZE || d.start >= SIZE_4G ||
 		    d.pages > (SIZE_4G - d.start) / PAGE_SIZE)
 			continue;
 		if (search(d.start, d.start + d.pages * PAGE_SIZE)) {

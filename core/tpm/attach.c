@@ -128,9 +128,7 @@ const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes)
 		return NULL;
 	}
 	if (r)
-		return "there is a TPM, but it does not answer; turn the machine off and on, or "
-		       "the "
-		       "TPM off in the firmware";
+		return "the TPM does not answer; turn the machine off and on, or the TPM off";
 	why = use_tpm();
 	tpm_wipe();
 	crb_close();

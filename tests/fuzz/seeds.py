@@ -4,6 +4,7 @@
 
 seeds.py DIRECTORY writes DIRECTORY/NAME/seed-…; `make fuzz` runs it for build/fuzz/corpus.
 """
+import hashlib
 import os
 import struct
 import sys
@@ -181,6 +182,77 @@ def texts():
     seed('cbor', b'\0\xd2\x84\x43abc\xa1\x01\x26\x61a\x20')
 
 
+def tpm():
+    """A TPM that does everything right, as tests/fuzz/tpm.c has it; and with one odd register each."""
+    def digest(data):
+        return hashlib.sha256(data).digest()
+
+    def answer(body, how=0):
+        return struct.pack('<BH', how, len(body)) + body
+
+    def pcrs(mask, values):
+        return answer(struct.pack('>IIHB', 7, 1, 0xb, 3) + struct.pack('<I', mask)[:3] +
+                      struct.pack('>I', len(values)) + b''.join(b'\0\x20' + v for v in values))
+
+    def sessions(parameters, handle=b''):
+        return answer(handle + struct.pack('>I', len(parameters)) + parameters + b'\0\0\1\0\0')
+
+    def made(public):
+        return sessions(struct.pack('>H', len(public)) + public + bytes(2 + 2 + 8 + 2),
+                        struct.pack('>I', 0x80000001))
+
+    values = [digest(bytes([n])) for n in (0, 2, 4)] + [bytes(32)]
+    policy = digest(bytes(32) + bytes.fromhex('0000017f00000001000b03152000') +
+                    digest(b''.join(values)))
+    hmac_key = struct.pack('>HHIH', 8, 0xb, 0x404b2, 32) + policy + struct.pack('>HH', 5, 0xb)
+    storage = struct.pack('>HHIHHHHHHH', 0x23, 0xb, 0x30472, 0, 6, 128, 0x43, 0x10, 3, 0x10)
+    closed = digest(digest(bytes(32) + digest(b'\1' + bytes(63))) + digest(b'cloister cap 1'))
+    steps = [
+        pcrs(0x2015, values),
+        made(hmac_key + b'\0\x20' + bytes(32)),
+        answer(struct.pack('>I', 0x03000002) + b'\0\x10' + bytes(16)),
+        answer(b''),
+        sessions(b'\0\x20' + digest(b'root')),
+        answer(b''),
+        made(storage + (b'\0\x20' + bytes(31) + b'\1') * 2),
+        answer(b''),
+        sessions(b''), sessions(b''),
+        pcrs(0x2000, [closed]),
+    ]
+    seed('tpm', b'\0' + b''.join(steps))
+    for at in range(len(steps)):  # one refused, one lost, one lost for good
+        for how in (2, 4, 12):
+            odd = bytes([how]) + steps[at][1:]
+            rest = steps[8:] if at < 8 else steps[at + 1:]
+            seed('tpm', b'\0' + b''.join(steps[:at]) + odd + b''.join(rest))
+    for at in (1, 6):  # another key than was asked for
+        odd = bytearray(steps[at])
+        odd[15] ^= 1
+        seed('tpm', b'\0' + b''.join(steps[:at]) + bytes(odd) + steps[7] + b''.join(steps[8:]))
+    buffer = struct.pack('<Q', 0xfed40080)
+    seed('tpm', b'\5' + buffer + struct.pack('<Q', 0xfed41000) + b''.join(steps))
+    seed('tpm', b'\1' + struct.pack('<Q', 0x10001000) + b''.join(steps))
+    seed('tpm', b'\1' + struct.pack('<Q', 0xffffff00) + b''.join(steps))
+    seed('tpm', b'\x02' + struct.pack('<I', 0xffffffff) + b''.join(steps))
+    seed('tpm', b'\x0a' + struct.pack('<II', 64, 64) + b''.join(steps))
+
+
+def boot_log():
+    """The firmware's first event, and some more, behind the byte that says how much to cut off."""
+    spec = (b'Spec ID Event03\0' + struct.pack('<IBBBBI', 0, 0, 2, 0, 2, 2) +
+            struct.pack('<HHHH', 4, 20, 0xb, 32) + b'\0')
+    first = struct.pack('<II', 0, 3) + bytes(20) + struct.pack('<I', len(spec)) + spec
+
+    def event(pcr, data):
+        return (struct.pack('<III', pcr, 8, 2) + struct.pack('<H', 4) + bytes(20) +
+                struct.pack('<H', 0xb) + bytes(32) + struct.pack('<I', len(data)) + data)
+
+    seed('boot_log', first)
+    seed('boot_log', first + event(0, b'version') + event(7, b'') + b'\xff' * 64)
+    seed('boot_log', first + event(4, b'x' * 300) + bytes(64))
+    seed('boot_log', first + event(9, b'x' * 30)[:-1])
+
+
 def pages():
     # Steps as tests/fuzz/page.c reads them; page 0x20 of zone 0 is frame 0x40.
     write, read = b'\x01\x20\x07', b'\x00\x20\x00'
@@ -278,6 +350,8 @@ def main():
     launches()
     acpi()
     ivrs()
+    tpm()
+    boot_log()
     images()
     texts()
     for name, units in SEEDS.items():

@@ -89,7 +89,7 @@ refused() {
 	shift
 	now=$(state)
 	run "$@"
-	[ $code -eq 1 ] && said "$text" && [ "$(state)" = "$now" ]
+	[ "$code" -eq 1 ] && said "$text" && [ "$(state)" = "$now" ]
 }
 uefi=(--root "$tree" --esp /boot/efi --entry efi)
 
@@ -105,12 +105,12 @@ for c in json.load(open(sys.argv[1]))["checks"]:
 }
 fresh
 check check.changes_nothing eval 'run check --root "$tree" --esp /boot/efi; unchanged'
-check check.no_tpm_is_a_warning eval '[ $code -eq 3 ] && finding tpm warning "no TPM"'
+check check.no_tpm_is_a_warning eval '[ "$code" -eq 3 ] && finding tpm warning "no TPM"'
 check check.cpu finding cpu ok AMD
 sed -i 's/ svm//' "$tree/proc/cpuinfo"
 check check.svm_off finding cpu error "no SVM"
 run check --root "$tree" --esp /boot/efi
-check check.error_status [ $code -eq 1 ]
+check check.error_status [ "$code" -eq 1 ]
 sed -i 's/npt//; s/lm/lm svm/' "$tree/proc/cpuinfo"
 check check.no_npt finding cpu error NPT
 sed -i 's/AuthenticAMD/GenuineIntel/' "$tree/proc/cpuinfo"
@@ -151,10 +151,10 @@ PY
 	while [ ! -e "$tree/dev/tpmrm0" ]; do sleep 0.05; done
 	finding tpm "$1" "$2"
 	local result=$?
-	kill $tpm
-	wait $tpm 2>/dev/null
+	kill "$tpm"
+	wait "$tpm" 2>/dev/null
 	rm -f "$tree/dev/tpmrm0"
-	return $result
+	return "$result"
 }
 check check.tpm tpm ok "no owner password" 0
 check check.tpm_owner_password tpm warning "has a password" 1
@@ -165,14 +165,14 @@ ln -sfn /sys/bus/platform/drivers/tpm_tis "$tree/sys/class/tpm/tpm0/device/drive
 check check.tpm_tis finding tpm warning "tpm_tis"
 echo 1 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
 check check.tpm_12 finding tpm warning "not a TPM 2.0"
-check check.arguments eval 'run check --what; [ $code -eq 2 ]'
+check check.arguments eval 'run check --what; [ "$code" -eq 2 ]'
 
 # ---- install
 
 check install.refuses_bad_machine refused "cannot become a node" install "${uefi[@]}"
 fresh
 run install "${uefi[@]}"
-check install.works [ $code -eq 0 ]
+check install.works [ "$code" -eq 0 ]
 check install.newest_kernel cmp "$tree/boot/vmlinuz-6.1.0-10-amd64" \
 	"$esp/cloister/vmlinuz-6.1.0-10-amd64"
 check install.its_initrd cmp "$tree/boot/initrd.img-6.1.0-10-amd64" \
@@ -195,18 +195,18 @@ check install.journal is "$tree/var/lib/cloister/install/manifest.json" \
 	'(j["complete"], j["efi"]["number"], len(j["files"]))' "(True, '0007', 7)"
 installed=$(state)
 run install --root "$tree"
-check install.again_changes_nothing eval '[ $code -eq 0 ] && [ "$(state)" = "$installed" ]'
+check install.again_changes_nothing eval '[ "$code" -eq 0 ] && [ "$(state)" = "$installed" ]'
 check install.other_place refused "uninstall that" install --root "$tree" --esp /efi
 check install.other_entry refused "uninstall that" install --root "$tree" --entry none
 run install --root "$tree" --first
-check install.first eval '[ $code -eq 0 ] && grep -q "efibootmgr --quiet --create --disk" "$CALLS" &&
+check install.first eval '[ "$code" -eq 0 ] && grep -q "efibootmgr --quiet --create --disk" "$CALLS" &&
 	[ "$(grep -c Cloister "$ENTRIES")" -eq 1 ]'
 
 # A kernel update, as Debian's hooks do it.
 kernel 6.1.0-11-amd64
 sed -i 's/quiet/panic=5/' "$tree/etc/default/grub"
 run install --root "$tree" --update
-check update.works eval '[ $code -eq 0 ] && grep -qx kernel=vmlinuz-6.1.0-11-amd64 "$esp/cloister/host.env" &&
+check update.works eval '[ "$code" -eq 0 ] && grep -qx kernel=vmlinuz-6.1.0-11-amd64 "$esp/cloister/host.env" &&
 	grep -qx a04=panic=5 "$esp/cloister/host.env"'
 check update.old_kernel_goes eval '[ "$(ls "$esp/cloister")" = \
 "host.env
@@ -228,9 +228,9 @@ run install --root "$tree" --update
 echo changed >>"$esp/cloister/host.env"
 check uninstall.refuses_changed refused "host.env was changed" uninstall --root "$tree"
 run install --root "$tree" --update
-check install.refuses_changed eval '[ $code -eq 1 ] && said "host.env was changed" && grep -qx changed "$esp/cloister/host.env"'
+check install.refuses_changed eval '[ "$code" -eq 1 ] && said "host.env was changed" && grep -qx changed "$esp/cloister/host.env"'
 run uninstall --root "$tree" --force
-check uninstall.force [ $code -eq 0 ]
+check uninstall.force [ "$code" -eq 0 ]
 check uninstall.entry_gone eval '! grep -q Cloister "$ENTRIES" && grep -q debian "$ENTRIES"'
 check uninstall.nothing_left eval '! find "$tree" -iname "*cloister*" | grep .'
 check uninstall.twice refused "nothing is installed" uninstall --root "$tree"
@@ -238,11 +238,11 @@ check update.without_install refused "node install" install --root "$tree" --upd
 fresh
 run install "${uefi[@]}"
 run uninstall --root "$tree"
-check uninstall.every_byte eval '[ $code -eq 0 ] && unchanged'
+check uninstall.every_byte eval '[ "$code" -eq 0 ] && unchanged'
 run install "${uefi[@]}"
 echo mine >"$esp/EFI/cloister/notes"
 run uninstall --root "$tree"
-check uninstall.leaves_others_files eval '[ $code -eq 0 ] && said "stays" && [ "$(cat "$esp/EFI/cloister/notes")" = mine ]'
+check uninstall.leaves_others_files eval '[ "$code" -eq 0 ] && said "stays" && [ "$(cat "$esp/EFI/cloister/notes")" = mine ]'
 
 # ---- what is not ours, and what cannot be passed on
 
@@ -250,16 +250,16 @@ fresh
 mkdir -p "$esp/EFI/cloister"
 echo theirs >"$esp/EFI/cloister/cloister.efi"
 run install "${uefi[@]}"
-check install.foreign_file eval '[ $code -eq 1 ] && said "not from an installation" &&
+check install.foreign_file eval '[ "$code" -eq 1 ] && said "not from an installation" &&
 	[ "$(cat "$esp/EFI/cloister/cloister.efi")" = theirs ]'
 run uninstall --root "$tree"
-check install.foreign_file_undone eval '[ $code -eq 0 ] && [ "$(cat "$esp/EFI/cloister/cloister.efi")" = theirs ]'
+check install.foreign_file_undone eval '[ "$code" -eq 0 ] && [ "$(cat "$esp/EFI/cloister/cloister.efi")" = theirs ]'
 fresh
 ln -s "$tree/etc/fstab" "$esp/cloister.efi"
 mkdir "$esp/cloister"
 ln -s ../../../etc/fstab "$esp/cloister/host.env"
 run install "${uefi[@]}"
-check install.follows_no_link eval '[ $code -eq 1 ] && grep -q ext4 "$tree/etc/fstab"'
+check install.follows_no_link eval '[ "$code" -eq 1 ] && grep -q ext4 "$tree/etc/fstab"'
 arguments() { # LINE TEXT: a line of /etc/default/grub that is refused
 	fresh
 	echo "$1" >"$tree/etc/default/grub"
@@ -277,21 +277,21 @@ check arguments.no_root refused "what the root file system is" install "${uefi[@
 fresh
 echo 'not a PE' >"$tmp/bad.efi"
 check install.bad_image refused "no MZ header" install "${uefi[@]}" --image "$tmp/bad.efi"
-check install.bad_entry eval 'run install --root "$tree" --entry lilo; [ $code -eq 2 ]'
+check install.bad_entry eval 'run install --root "$tree" --entry lilo; [ "$code" -eq 2 ]'
 
 # ---- interrupted
 
 fresh
 HOW=fail run install "${uefi[@]}"
-check interrupted.entry_fails eval '[ $code -eq 1 ] && run uninstall --root "$tree" && [ $code -eq 0 ] && unchanged'
+check interrupted.entry_fails eval '[ "$code" -eq 1 ] && run uninstall --root "$tree" && [ "$code" -eq 0 ] && unchanged'
 fresh
 HOW=die run install "${uefi[@]}"
-check interrupted.killed_with_entry eval '[ $code -eq 137 ] && grep -q Cloister "$ENTRIES" &&
-	run uninstall --root "$tree" && [ $code -eq 0 ] && unchanged'
+check interrupted.killed_with_entry eval '[ "$code" -eq 137 ] && grep -q Cloister "$ENTRIES" &&
+	run uninstall --root "$tree" && [ "$code" -eq 0 ] && unchanged'
 fresh
 HOW=die run install "${uefi[@]}"
 run install "${uefi[@]}"
-check interrupted.goes_on eval '[ $code -eq 0 ] && [ "$(grep -c Cloister "$ENTRIES")" -eq 1 ]'
+check interrupted.goes_on eval '[ "$code" -eq 0 ] && [ "$(grep -c Cloister "$ENTRIES")" -eq 1 ]'
 run uninstall --root "$tree"
 check interrupted.then_uninstalled unchanged
 
@@ -300,7 +300,7 @@ check interrupted.then_uninstalled unchanged
 killed() { # CALL N: at the Nth such call. False when it ended before.
 	{ strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
 		"${node[@]}" install "${uefi[@]}" >/dev/null; } 2>/dev/null
-	[ $? -eq 137 ]
+	[ "$?" -eq 137 ]
 }
 every() { # CALL: prints how many places there were; false if one of them is not undone
 	local n=0
@@ -308,7 +308,7 @@ every() { # CALL: prints how many places there were; false if one of them is not
 		n=$((n + 1))
 		if [ $((n % 2)) -eq 0 ]; then
 			run install "${uefi[@]}"
-			[ $code -eq 0 ] || { echo "# $1 $n: does not go on"; sed 's/^/# /' "$tmp/out"; return 1; }
+			[ "$code" -eq 0 ] || { echo "# $1 $n: does not go on"; sed 's/^/# /' "$tmp/out"; return 1; }
 		fi
 		run uninstall --root "$tree"
 		# Killed before the very first step.
@@ -332,10 +332,10 @@ rm -r "$tree/sys/firmware/efi"
 mkdir -p "$tree/etc/grub.d"
 before=$(state)
 run install --root "$tree" --entry grub
-check bios.works eval '[ $code -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
+check bios.works eval '[ "$code" -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
 check bios.files eval 'cmp "$build/core/cloister-core.elf" "$tree/boot/cloister-core.elf" &&
 	[ -x "$tree/etc/grub.d/42_cloister" ] && [ ! -d "$esp/cloister" ]'
 : >"$CALLS"
 run uninstall --root "$tree"
-check bios.uninstall eval '[ $code -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
+check bios.uninstall eval '[ "$code" -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
 exit $failed

@@ -181,6 +181,25 @@ static long zone_end(uint64_t instance)
 	return 0;
 }
 
+// The file "boot-log" is what the firmware has left.
+static long boot_log(struct cl_boot_log *log)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/boot-log", fake_dir());
+	FILE *f = fopen(path, "re");
+	log->count = log->total = 0;
+	if (!f)
+		return 0;
+	if (!fseek(f, 0, SEEK_END))
+		log->total = (uint32_t)ftell(f);
+	if (!fseek(f, (long)log->position, SEEK_SET))
+		log->count = (uint32_t)fread(log->data, 1, sizeof(log->data), f);
+	fclose(f);
+	log->position += log->count;
+	return 0;
+}
+
 long core_port_call(uint32_t op, void *argument, size_t bytes)
 {
 	char how[32];
@@ -204,6 +223,8 @@ long core_port_call(uint32_t op, void *argument, size_t bytes)
 		log->position += log->count;
 		return 0;
 	}
+	if (op == CL_OP_BOOT_LOG && bytes == sizeof(struct cl_boot_log))
+		return boot_log(argument);
 	if (op == CL_OP_ZONE_INFO && bytes == sizeof(struct cl_zone_info))
 		return zone_info(argument, how);
 	if (op == CL_OP_ZONE_END && bytes == sizeof(struct cl_zone_ref))

@@ -365,6 +365,44 @@ static void disguised_module(void **state)
 	expect_refused("boot-commands", "\"module_cmdline: x\" does not follow");
 }
 
+/* A GRUB without script engine logs no commands, just the Core's command line and the modules'. */
+static void no_script_engine(void **state)
+{
+	static const char *const named[] = {"kernel_cmdline: cloister-core"};
+	struct forge_event *e;
+
+	while (forged.event[forged.nr_events - 1].pcr == 8)
+		forged.nr_events--;
+	policy.boot_commands = named;
+	policy.nr_boot_commands = 1;
+	expect_refused("boot-commands", "PCR 8 has no command line of the Core's");
+	forge_command(&forged, "kernel_cmdline: cloister-core");
+	expect_affirming();
+	forge_command(&forged, "module_cmdline: root=UUID=1 ro quiet");
+	forge_command(&forged, "module_cmdline: ");
+	expect_affirming();
+	expect_status("boot-commands", CL_CHECK_PASS, "in 3 steps");
+	/* The Core's command line is the first, whatever it is called. */
+	e = forge_event_find(&forged, 8, 13);
+	e->data = "module_cmdline: cloister-core evil";
+	e->size = 35;
+	e->measured = "cloister-core evil";
+	e->measured_size = 18;
+	expect_refused(
+		"boot-commands",
+		"\"module_cmdline: cloister-core evil\" comes before the Core's command line");
+	e->data = "kernel_cmdline: cloister-core evil";
+	expect_refused("boot-commands", "is none of the 1 commands");
+	e->data = "kernel_cmdline: cloister-core";
+	e->size = 30;
+	expect_refused("boot-commands", "whose text is not what was measured");
+	e->measured_size = 13;
+	expect_affirming();
+	/* A command would be of another GRUB. */
+	forge_command(&forged, "grub_cmd: boot");
+	expect_refused("boot-commands", "is none of the 1 commands");
+}
+
 /* ---- the Core's key ---- */
 
 static void no_core(void **state)
@@ -482,6 +520,7 @@ int main(void)
 		cmocka_unit_test_setup(disguised_command, evidence_setup),
 		cmocka_unit_test_setup(malformed_command, evidence_setup),
 		cmocka_unit_test_setup(disguised_module, evidence_setup),
+		cmocka_unit_test_setup(no_script_engine, evidence_setup),
 		cmocka_unit_test_setup(no_core, evidence_setup),
 		cmocka_unit_test_setup(host_extended_pcr13, evidence_setup),
 		cmocka_unit_test_setup(pinned_core_key, evidence_setup),

@@ -247,7 +247,7 @@ static void boot(struct evidence_forge *f)
 		extend(f->pcr[13], "host", 4);
 }
 
-static size_t make_attest(struct evidence_forge *f, uint8_t *bytes, size_t cap)
+size_t forge_attest(const struct evidence_forge *f, uint8_t *bytes, size_t cap)
 {
 	struct out o = {bytes, 0, cap};
 	uint8_t all[24 * 32], digest[32];
@@ -282,8 +282,8 @@ static size_t make_attest(struct evidence_forge *f, uint8_t *bytes, size_t cap)
 	return o.size;
 }
 
-static size_t make_signature(struct evidence_forge *f, const uint8_t *attest, size_t attest_size,
-			     uint8_t *bytes, size_t cap)
+size_t forge_signature(const struct evidence_forge *f, const uint8_t *attest, size_t attest_size,
+		       uint8_t *bytes, size_t cap)
 {
 	uint8_t der[80], number[2][64] = {{0}};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -316,8 +316,8 @@ static size_t make_signature(struct evidence_forge *f, const uint8_t *attest, si
 static size_t make_quote(struct evidence_forge *f, uint8_t *bytes, size_t cap)
 {
 	uint8_t attest[512], signature[256], value[32];
-	size_t attest_size = make_attest(f, attest, sizeof(attest));
-	size_t size = make_signature(f, attest, attest_size, signature, sizeof(signature));
+	size_t attest_size = forge_attest(f, attest, sizeof(attest));
+	size_t size = forge_signature(f, attest, attest_size, signature, sizeof(signature));
 	struct cbor_out o;
 
 	cbor_begin(&o, bytes, cap);

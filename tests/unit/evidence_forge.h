@@ -15,10 +15,15 @@
 
 #define FORGE_NOW    1800000000 /* 2027-01-15 08:00:00 UTC */
 #define FORGE_DAY    86400
-#define FORGE_EVENTS 48
+#define FORGE_EVENTS 128
 
-/* Keys, made at first use. Two of each kind, so that a test can swap them. */
-enum forge_who { FORGE_THIS, FORGE_OTHER };
+/* Keys, made at first use; more than one, so that a test can swap them. */
+enum forge_who {
+	FORGE_THIS,
+	FORGE_OTHER,
+	FORGE_CRL_LESS, /* a CA that may sign no CRLs */
+	FORGE_WHO,
+};
 
 struct forge_cert {
 	enum forge_who ca, ak;
@@ -90,11 +95,19 @@ void forge_event_remove(struct evidence_forge *f, const struct forge_event *even
 /* Each returns the size and fails the test if it does not fit. */
 size_t forge_cert_make(const struct forge_cert *c, uint8_t *out, size_t cap);
 size_t forge_log_make(const struct evidence_forge *f, uint8_t *out, size_t cap);
+size_t forge_attest(const struct evidence_forge *f, uint8_t *out, size_t cap); /* of f->pcr */
+size_t forge_signature(const struct evidence_forge *f, const uint8_t *attest, size_t attest_size,
+		       uint8_t *out, size_t cap);
 size_t evidence_forge_make(struct evidence_forge *f, uint8_t *out, size_t cap);
+
+/* The CAs' own validity. Seeds for the system's clock set it before anything is made. */
+extern time_t forge_ca_from, forge_ca_until;
 
 /* PEM, made once for each argument and kept. revoked: a serial number, 0 for none. */
 const char *forge_ca_pem(enum forge_who who);
 const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t until);
+/* One that speaks of some certificates only. */
+const char *forge_partial_crl_pem(void);
 /* A private key for signing results. */
 const char *forge_key_pem(void);
 

@@ -12,9 +12,11 @@
 
 #define KEPT 16
 
+time_t forge_ca_from = FORGE_NOW - 100 * FORGE_DAY, forge_ca_until = FORGE_NOW + 100 * FORGE_DAY;
+
 static EVP_PKEY *ca_key(enum forge_who who)
 {
-	static EVP_PKEY *keys[2];
+	static EVP_PKEY *keys[FORGE_WHO];
 
 	if (!keys[who])
 		keys[who] = EVP_EC_gen("P-256");
@@ -26,7 +28,7 @@ EVP_PKEY *forge_ak(enum forge_who who, const char *type)
 	static struct {
 		const char *type;
 		EVP_PKEY *key;
-	} keys[2][4];
+	} keys[FORGE_WHO][4];
 
 	for (size_t i = 0; i < 4; i++) {
 		if (!keys[who][i].key) {
@@ -88,12 +90,14 @@ static void set_names(X509 *cert, const char *issuer, const char *name, const ch
 
 static const char *ca_name(enum forge_who who)
 {
-	return who == FORGE_THIS ? "Test CA" : "Other CA";
+	static const char *const names[FORGE_WHO] = {"Test CA", "Other CA", "CA without CRLs"};
+
+	return names[who];
 }
 
 static X509 *ca_cert(enum forge_who who)
 {
-	static X509 *certs[2];
+	static X509 *certs[FORGE_WHO];
 	X509 *cert = certs[who];
 
 	if (cert)
@@ -102,11 +106,13 @@ static X509 *ca_cert(enum forge_who who)
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
 	set_names(cert, ca_name(who), ca_name(who), NULL);
-	ASN1_TIME_set(X509_getm_notBefore(cert), FORGE_NOW - 100 * FORGE_DAY);
-	ASN1_TIME_set(X509_getm_notAfter(cert), FORGE_NOW + 100 * FORGE_DAY);
+	ASN1_TIME_set(X509_getm_notBefore(cert), forge_ca_from);
+	ASN1_TIME_set(X509_getm_notAfter(cert), forge_ca_until);
 	X509_set_pubkey(cert, ca_key(who));
 	add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE");
-	add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign");
+	add_extension(cert, cert, NID_key_usage,
+		      who == FORGE_CRL_LESS ? "critical,keyCertSign"
+					    : "critical,keyCertSign,cRLSign");
 	assert_true(X509_sign(cert, ca_key(who), EVP_sha256()) > 0);
 	return cert;
 }
@@ -159,7 +165,8 @@ const char *forge_ca_pem(enum forge_who who)
 	return keep(bio);
 }
 
-const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t until)
+static const char *crl_pem(enum forge_who who, long revoked, time_t from, time_t until,
+			   const char *scope)
 {
 	ASN1_TIME *begin = ASN1_TIME_set(NULL, from), *end = ASN1_TIME_set(NULL, until);
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -179,6 +186,13 @@ const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t 
 		X509_CRL_add0_revoked(crl, entry);
 		ASN1_INTEGER_free(serial);
 	}
+	if (scope) {
+		X509_EXTENSION *ext =
+			X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, scope);
+
+		assert_int_equal(X509_CRL_add_ext(crl, ext, -1), 1);
+		X509_EXTENSION_free(ext);
+	}
 	X509_CRL_sort(crl);
 	assert_true(X509_CRL_sign(crl, ca_key(who), EVP_sha256()) > 0);
 	PEM_write_bio_X509_CRL(bio, crl);
@@ -186,6 +200,16 @@ const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t 
 	ASN1_TIME_free(begin);
 	ASN1_TIME_free(end);
 	return keep(bio);
+}
+
+const char *forge_crl_pem(enum forge_who who, long revoked, time_t from, time_t until)
+{
+	return crl_pem(who, revoked, from, until, NULL);
+}
+
+const char *forge_partial_crl_pem(void)
+{
+	return crl_pem(FORGE_THIS, 0, FORGE_NOW - 1, FORGE_NOW + 1, "critical,onlyCA:TRUE");
 }
 
 const char *forge_key_pem(void)

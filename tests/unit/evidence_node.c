@@ -55,9 +55,12 @@ static void what_is_not_asked_for_is_unproven(void **state)
 
 static void unenrolled(void **state)
 {
+	static const struct cl_node no_node;
+
 	forged.cert.ca = FORGE_OTHER;
 	expect_refused("ak", "no CA of the policy issued it: this TPM is not enrolled");
 	assert_false(result.proven);
+	assert_memory_equal(&result.node, &no_node, sizeof(no_node));
 	/* Another CA's signature under this one's name. */
 	forged.cert.issuer = "Test CA";
 	expect_refused("ak", "did not sign it");
@@ -214,10 +217,20 @@ static void policy_with_bad_trust(void **state)
 	cas[0] = forge_ca_pem(FORGE_THIS);
 	crls[0] = cas[0];
 	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
-	assert_non_null(strstr(error, "CRL number 1 of the policy is not one CRL in PEM"));
+	assert_non_null(strstr(error, "CRL number 1 of the policy is not one whole CRL in PEM"));
 	/* Signed by a CA that the policy does not name. */
 	crls[0] = forge_crl_pem(FORGE_OTHER, 0, FORGE_NOW - 1, FORGE_NOW + 1);
 	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	/* By one that may not. */
+	cas[0] = forge_ca_pem(FORGE_CRL_LESS);
+	crls[0] = forge_crl_pem(FORGE_CRL_LESS, 0, FORGE_NOW - 1, FORGE_NOW + 1);
+	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	assert_non_null(strstr(error, "is not one whole CRL"));
+	/* Not of all certificates: one that it does not speak of would pass as good. */
+	cas[0] = forge_ca_pem(FORGE_THIS);
+	crls[0] = forge_partial_crl_pem();
+	assert_int_equal(cl_verifier_create(&policy, &v, error), -EINVAL);
+	assert_non_null(strstr(error, "is not one whole CRL"));
 	/* Two in one: the second would be overlooked. */
 	crls[0] = forge_crl_pem(FORGE_THIS, 0, FORGE_NOW - 1, FORGE_NOW + 1);
 	char two[8192];

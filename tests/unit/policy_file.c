@@ -163,7 +163,7 @@ static void refusals(void **state)
 		{"{\"version\": 1, \"nodes\": {\"ca\": [\"x\"]}}",
 		 "CA number 1 of the policy is not one CA certificate in PEM"},
 		{"{\"version\": 1, \"nodes\": {\"crl\": [\"x\"]}}",
-		 "CRL number 1 of the policy is not one CRL in PEM"},
+		 "CRL number 1 of the policy is not one whole CRL in PEM"},
 		{"{\"version\": 1, \"nodes\": {\"ca\": [\"a\\u0000b\"]}}", "line 1: "},
 	};
 

@@ -76,6 +76,28 @@ int core_log(struct cl_log_read *chunk)
 	return rc;
 }
 
+int core_boot_log(uint8_t *log, size_t *size)
+{
+	struct cl_boot_log chunk = {.position = 0};
+	size_t have = 0;
+
+	do {
+		int rc = call(CL_OP_BOOT_LOG, &chunk, sizeof(chunk));
+		if (rc)
+			return rc;
+		// A call that brings nothing would go on for ever, one that brings more than there
+		// is would write past the end.
+		if (chunk.total > CL_BOOT_LOG_MAX || chunk.count > sizeof(chunk.data) ||
+		    chunk.count > chunk.total - have || (!chunk.count && have < chunk.total))
+			return -EPROTO;
+		memcpy(log + have, chunk.data, chunk.count);
+		have += chunk.count;
+		chunk.position = have;
+	} while (have < chunk.total);
+	*size = have;
+	return 0;
+}
+
 int core_fail(int rc)
 {
 	switch (rc) {

@@ -3,6 +3,7 @@
 #ifndef CLOISTER_CLI_CORECALL_H
 #define CLOISTER_CLI_CORECALL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <cloister/call.h>
 
@@ -16,6 +17,8 @@ int core_zone_end(uint64_t instance);
 int core_trace(uint32_t mask);
 int core_counters(struct cl_counters *counters);
 int core_log(struct cl_log_read *chunk);
+/* The firmware's whole log of the boot into CL_BOOT_LOG_MAX bytes; 0 bytes: it left none. */
+int core_boot_log(uint8_t *log, size_t *size);
 
 /* fail() with a line for a negative result of the above. */
 int core_fail(int rc);

@@ -2,6 +2,7 @@
 // `cloister node`: verbs of their own, from several parts of the program.
 #include <stdio.h>
 #include <string.h>
+#include "../node/verbs.h"
 #include "message.h"
 #include "node_verbs.h"
 #include "verbs.h"
@@ -14,6 +15,11 @@ static const struct {
 	{"check", node_verb_check, "say whether this machine can become a node"},
 	{"install", node_verb_install, "make this machine start the Core"},
 	{"uninstall", node_verb_uninstall, "undo that"},
+	{"enroll", node_verb_enroll, "prove a node's TPM and give it a certificate"},
+	{"renew", node_verb_renew, "the same for a node that is enrolled, before its time is up"},
+	{"revoke", node_verb_revoke, "take a node's certificates back"},
+	{"list", node_verb_list, "list the nodes that were enrolled"},
+	{"ca", node_verb_ca, "print the CA's certificate and revocation list, for policies"},
 };
 
 int verb_node(int argc, char **argv)

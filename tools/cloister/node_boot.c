@@ -150,6 +150,12 @@ int node_boot_add_efi(struct journal *j, const char *esp, bool first)
 	json_t *one;
 	size_t i;
 
+	if (!node_exists(j->host, "/sys/firmware/efi"))
+		return fail(EXIT_ERROR,
+			    "the firmware's boot entries are out of reach%s; give "
+			    "--entry none, or the same command again after a boot %s",
+			    j->host->core ? " above the Core" : "",
+			    j->host->core ? "without it" : "by UEFI");
 	cleanup_json json_t *now = entries_of_ours();
 	if (!now)
 		return EXIT_ERROR;
@@ -195,6 +201,12 @@ int node_boot_remove_efi(struct journal *j)
 
 	if (!efi)
 		return EXIT_OK;
+	if (!node_exists(j->host, "/sys/firmware/efi"))
+		return fail(EXIT_ERROR,
+			    "the firmware's boot entry is out of reach%s; give the same "
+			    "command again after a boot %s",
+			    j->host->core ? " above the Core" : "",
+			    j->host->core ? "without it" : "by UEFI");
 	cleanup_json json_t *now = entries_of_ours();
 	if (!now)
 		return EXIT_ERROR;

@@ -99,7 +99,7 @@ static void check_iommu(const struct node_host *h, struct finding *f)
 	else if (node_exists(h, "/sys/firmware/acpi/tables/IVRS"))
 		say(f, FINDING_OK, "the firmware describes an AMD IOMMU (IVRS)");
 	// A Core hides the table from its host.
-	else if (!h->root[0] && !core_info(&info))
+	else if (h->core && !core_info(&info))
 		say(f, FINDING_OK, "a Core runs already, with the IOMMU \"%.15s\"", info.iommu);
 	else
 		say(f, FINDING_WARNING,
@@ -154,7 +154,9 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 
 static void check_firmware(const struct node_host *h, struct finding *f)
 {
-	if (h->entry == ENTRY_GRUB || !h->uefi)
+	if (h->core)
+		say(f, FINDING_OK, "a Core runs already, and hides it");
+	else if (h->entry == ENTRY_GRUB || !h->uefi)
 		say(f, FINDING_WARNING,
 		    "a BIOS boot: nothing of it is measured, and reports will "
 		    "say so");
@@ -166,6 +168,8 @@ static void check_secure_boot(const struct node_host *h, struct finding *f)
 {
 	char data[8];
 
+	if (h->core)
+		return say(f, FINDING_OK, "a Core runs already, so it is off");
 	if (!h->uefi)
 		return say(f, FINDING_OK, "no UEFI, no Secure Boot");
 	int n = node_read(h, SECURE_BOOT_PATH, data, sizeof(data));
@@ -176,7 +180,7 @@ static void check_secure_boot(const struct node_host *h, struct finding *f)
 	else if (data[4])
 		say(f, FINDING_ERROR,
 		    "on, and the boot image is not signed: the firmware would "
-		    "refuse it; sign it with a key of yours, or switch it off");
+		    "refuse it; switch it off in the firmware's setup");
 	else
 		say(f, FINDING_OK, "off");
 }

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "cleanup.h"
+#include "corecall.h"
 #include "message.h"
 
 #define FAT_MAGIC 0x4d44 // statfs(2): MSDOS_SUPER_MAGIC
@@ -86,8 +87,8 @@ bool node_entry_parse(const char *name, enum node_entry *entry)
 
 static int set_entry(struct node_host *h, const char *entry)
 {
-	// Another machine's firmware is out of reach.
-	h->entry = h->root[0] ? ENTRY_NONE : h->uefi ? ENTRY_EFI : ENTRY_GRUB;
+	// Another machine's firmware is out of reach, and so is that beneath a Core.
+	h->entry = h->root[0] || h->core ? ENTRY_NONE : h->uefi ? ENTRY_EFI : ENTRY_GRUB;
 	h->entry_given = entry;
 	if (entry && !node_entry_parse(entry, &h->entry))
 		return fail(EXIT_USAGE, "--entry %s: not one of efi, grub, none", entry);
@@ -119,7 +120,9 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 	} else {
 		find_esp(h);
 	}
-	h->uefi = node_exists(h, "/sys/firmware/efi") ||
-		  (h->root[0] && !node_exists(h, "/sys/firmware") && h->esp[0]);
+	struct cl_core_info info;
+	h->core = !h->root[0] && !core_info(&info);
+	bool seen = !h->core && (!h->root[0] || node_exists(h, "/sys/firmware"));
+	h->uefi = seen ? node_exists(h, "/sys/firmware/efi") : h->esp[0] != '\0';
 	return set_entry(h, entry);
 }

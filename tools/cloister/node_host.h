@@ -18,7 +18,8 @@ enum node_entry { ENTRY_EFI, ENTRY_GRUB, ENTRY_NONE };
 struct node_host {
 	char root[NODE_PATH]; /* "" for / */
 	char esp[NODE_PATH];  /* without root; "" if there is none */
-	bool uefi; /* this boot was UEFI's, or an ESP is there and nothing is known of the boot */
+	bool core; /* a Core runs here, and this is no --root: its host does not see the firmware */
+	bool uefi; /* the machine's; where it cannot be seen, whether it has an ESP */
 	enum node_entry entry;
 	bool esp_given, entry_given;
 };

@@ -10,8 +10,10 @@ int verb_stop(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_measure(int argc, char **argv);
 int verb_verify(int argc, char **argv);
+int verb_policy(int argc, char **argv);
 int verb_core(int argc, char **argv);
 int verb_node(int argc, char **argv);
+int verb_evidence(int argc, char **argv);
 
 /* For a verb's option loop: --help was given (prints the text, 0) or an option is wrong. */
 int verb_help(const char *text);

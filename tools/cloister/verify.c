@@ -1,36 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// `cloister verify`: fetch a zone's report and its TLS key, and let libcloister-verify judge.
+// `cloister verify`: get a report or evidence, and let libcloister-verify judge.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include <jansson.h>
-#include <cloister/verify.h>
 #include "../launch/size.h"
 #include "cleanup.h"
+#include "file.h"
+#include "hex.h"
 #include "measure.h"
 #include "message.h"
 #include "verbs.h"
+#include "verify_ask.h"
+#include "verify_judge.h"
 
-#define EXPECTED_MAX 16u
-#define TIMEOUT_MS   30000u
-#define RETRY_MS     500
-#define TRY_MS	     15000u
+#define TIMEOUT_MS 30000u
 
 static const char help[] =
 	"usage: cloister verify [OPTIONS] HOST\n"
+	"       cloister verify --evidence FILE --policy FILE [OPTIONS]\n"
 	"\n"
-	"Ask the zone behind HOST for a fresh report and judge it. Exit status: 0 affirming,\n"
+	"Ask the zone behind HOST for a fresh report and judge it, or judge a bundle of evidence:\n"
+	"a report with the proof of what it came from. Exit status: 0 affirming,\n"
 	"3 warning (nothing is wrong, but something is unproven), 1 contraindicated, 4 no report: "
 	"the\n"
 	"zone could not be asked.\n"
 	"\n"
+	"  --evidence FILE     a bundle, as `cloister evidence fetch` writes it\n"
+	"  --policy FILE       what to ask of it, see `cloister policy --help`; the options below\n"
+	"                      go before what the file says\n"
+	"  --nonce HEX         what the evidence was asked for with; without it, it may be old\n"
+	"  --ear               print an EAT Attestation Result: a JWT, signed with ES256\n"
+	"  --ear-key FILE      its key, P-256, PEM\n"
 	"  --report-port PORT  the zone's report service, as published (default: 7443)\n"
 	"  --tls-port PORT     a TLS server of the zone: its key must be the one in the report\n"
 	"  --starttls postgres that server speaks PostgreSQL, which asks for TLS first\n"
+	"  --tls-key HEX       SHA-256 of its SubjectPublicKeyInfo, if you know it already\n"
 	"  --digest HEX        the launch digest to expect; may be repeated\n"
 	"  --image IMAGE       expect the digest of this image (see `cloister measure`)\n"
 	"  --memory SIZE       with --image: as given to `cloister run`\n"
@@ -40,55 +46,13 @@ static const char help[] =
 	"  --max-window PAGES  most plaintext pages to accept\n"
 	"  --require-iommu     a node without an IOMMU is contraindicated, not a warning\n"
 	"  --accept-development\n"
-	"                      exit 0 although the Core's key has no root, which this version\n"
-	"                      cannot prove, or there is no IOMMU; the text still says so\n"
+	"                      exit 0 although no evidence proves the Core's key, or there is\n"
+	"                      no IOMMU; the text still says so\n"
 	"  --timeout S         for report and TLS key each; tried again until then, as the zone "
 	"may\n"
 	"                      still be starting (default: 30)\n"
 	"  --json              print the verdict as JSON\n"
 	"  --help              this text\n";
-
-struct request {
-	const char *host;
-	uint16_t report_port;
-	uint16_t tls_port; /* 0: none */
-	const char *starttls;
-	const char *image;
-	const char *memory;
-	uint32_t vcpus;
-	uint8_t digests[EXPECTED_MAX][CL_DIGEST_SIZE];
-	size_t nr_digests;
-	uint8_t keys[EXPECTED_MAX][CL_CORE_KEY_SIZE];
-	size_t nr_keys;
-	uint32_t window_max;
-	uint32_t timeout_ms;
-	bool require_iommu;
-	bool accept_development;
-	bool json;
-};
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// Exactly `bytes` bytes of hex. 0 or -EINVAL.
-static int parse_hex(const char *text, uint8_t *to, size_t bytes)
-{
-	if (strlen(text) != 2 * bytes)
-		return -EINVAL;
-	for (size_t i = 0; i < bytes; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		to[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
-}
 
 static int take_key(struct request *r, const char *text)
 {
@@ -137,7 +101,7 @@ static int take_option(struct request *r, int id)
 		code = take_number("tls-port", optarg, 65535, &n);
 		r->tls_port = (uint16_t)n;
 		break;
-	case 'p':
+	case 'S':
 		if (strcmp(optarg, "postgres") != 0)
 			return fail(EXIT_USAGE, "--starttls %s: only postgres is known", optarg);
 		r->starttls = optarg;
@@ -181,140 +145,107 @@ static int take_option(struct request *r, int id)
 	case 'j':
 		r->json = true;
 		break;
+	case 'e':
+		r->evidence_file = optarg;
+		break;
+	case 'p':
+		r->policy_file = optarg;
+		break;
+	case 'n':
+		if (parse_hex(optarg, r->nonce, sizeof(r->nonce)))
+			return fail(EXIT_USAGE, "--nonce: 64 hex digits expected: those that the "
+						"evidence was asked for with");
+		r->has_nonce = true;
+		break;
+	case 'K':
+		if (parse_hex(optarg, r->spki, sizeof(r->spki)))
+			return fail(EXIT_USAGE, "--tls-key: 64 hex digits expected: SHA-256 of the "
+						"key's SubjectPublicKeyInfo");
+		r->has_spki = true;
+		break;
+	case 'E':
+		r->ear = true;
+		break;
+	case 'P':
+		r->ear_key = optarg;
+		break;
 	default:
 		return verb_usage("verify");
 	}
 	return code;
 }
 
-// Warnings that no installation of this version, or of a machine without IOMMU, can avoid.
-static bool only_development(const struct cl_verdict_result *result)
+// The key of the zone's TLS server: asked for, or given.
+static int find_spki(struct request *r)
 {
-	for (size_t i = 0; i < result->nr_checks; i++) {
-		const struct cl_check *c = &result->checks[i];
-		if (c->status == CL_CHECK_FAIL)
-			return false;
-		if (c->status == CL_CHECK_WARN && strcmp(c->name, "root") &&
-		    strcmp(c->name, "iommu"))
-			return false;
-	}
-	return true;
-}
-
-static int verdict_code(const struct request *r, const struct cl_verdict_result *result)
-{
-	switch (result->verdict) {
-	case CL_VERDICT_AFFIRMING:
+	if (!r->tls_port)
 		return EXIT_OK;
-	case CL_VERDICT_WARNING:
-		return r->accept_development && only_development(result) ? EXIT_OK : EXIT_WARNING;
-	case CL_VERDICT_CONTRAINDICATED:
-	case CL_VERDICT_NONE:
-		break;
-	}
-	return EXIT_ERROR;
+	r->has_spki = true;
+	return ask_spki(r, r->spki);
 }
 
-// A zone that has just been started may not listen yet: try until the time is over.
-static int64_t now_ms(void)
+static int verify_file(struct request *r)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+	cleanup_free char *bundle = NULL;
+	size_t size;
+
+	int code = read_file("--evidence", r->evidence_file, CL_EVIDENCE_MAX, &bundle, &size);
+	if (!code)
+		code = find_spki(r);
+	if (code)
+		return code;
+	return judge_evidence(r, (const uint8_t *)bundle, size, r->has_nonce ? r->nonce : NULL,
+			      r->has_spki ? r->spki : NULL);
 }
 
-static bool again(int64_t end)
+static int verify_host(struct request *r)
 {
-	if (now_ms() + RETRY_MS >= end)
-		return false;
-	struct timespec pause = {.tv_nsec = RETRY_MS * 1000000l};
-	nanosleep(&pause, NULL);
-	return true;
-}
+	uint8_t report[CL_REPORT_MAX];
+	size_t size;
 
-// Not all of the time on one connection: one that a forwarder took before the zone listened hangs.
-static uint32_t one_try_ms(const struct request *r)
-{
-	return r->timeout_ms < TRY_MS ? r->timeout_ms : TRY_MS;
-}
-
-static int fetch_report(const struct request *r, const uint8_t *nonce, uint8_t *report, char *error)
-{
-	int64_t end = now_ms() + r->timeout_ms;
-	int size;
-
-	do
-		size = cl_fetch_report(r->host, r->report_port, nonce, r->timeout_ms, report,
-				       error);
-	while (size < 0 && again(end));
-	return size;
-}
-
-static int fetch_spki(const struct request *r, uint8_t *spki, char *error)
-{
-	int64_t end = now_ms() + r->timeout_ms;
-	int rc;
-
-	do
-		rc = cl_fetch_spki(r->host, r->tls_port, r->starttls, one_try_ms(r), spki, error);
-	while (rc && again(end));
-	return rc;
-}
-
-static int no_report(const struct request *r, uint16_t port, const char *what, const char *error)
-{
-	if (r->json) {
-		cleanup_json json_t *json = json_pack("{s:n,s:s}", "verdict", "error", error);
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	return fail(EXIT_NO_REPORT, "%s port %u: no %s: %s; check --publish and the zone's log",
-		    r->host, port, what, error);
-}
-
-static int judge(const struct request *r)
-{
-	uint8_t nonce[CL_REPORT_NONCE_SIZE], spki[CL_REPORT_SPKI_SIZE], report[CL_REPORT_MAX];
-	char error[CL_ERROR_SIZE];
-	static struct cl_verdict_result result;
-
-	if (cl_fresh_nonce(nonce))
+	if (!r->has_nonce && cl_fresh_nonce(r->nonce))
 		return fail(EXIT_ERROR, "verify: no random numbers; check the kernel's log");
-	int size = fetch_report(r, nonce, report, error);
-	if (size < 0)
-		return no_report(r, r->report_port, "report", error);
-	if (r->tls_port && fetch_spki(r, spki, error))
-		return no_report(r, r->tls_port, "TLS key", error);
-	struct cl_policy policy = {
-		.size = sizeof(policy),
-		.digests = r->digests,
-		.nr_digests = r->nr_digests,
-		.core_keys = r->keys,
-		.nr_core_keys = r->nr_keys,
-		.nonce = nonce,
-		.spki = r->tls_port ? spki : NULL,
-		.window_pages_max = r->window_max,
-		.require_iommu = r->require_iommu,
-	};
-	int rc = cl_verify_report(report, (size_t)size, &policy, &result);
-	if (rc)
-		return fail(EXIT_ERROR, "verify: no verdict: %s; check OpenSSL's set-up",
-			    strerror(-rc));
-	if (r->json) {
-		cleanup_free char *text = cl_result_json(&result);
-		if (!text || puts(text) < 0)
-			return fail(EXIT_ERROR, "verify: cannot print the verdict; check memory");
-	} else if (cl_print_result(stdout, &result, isatty(STDOUT_FILENO))) {
-		return fail(EXIT_ERROR, "standard output: cannot write to it");
-	}
-	return verdict_code(r, &result);
+	int code = ask_report(r, r->nonce, report, &size);
+	if (!code)
+		code = find_spki(r);
+	if (code)
+		return code;
+	return judge_report(r, report, size, r->nonce, r->has_spki ? r->spki : NULL);
+}
+
+// Which options go together.
+static int check_request(const struct request *r)
+{
+	if ((r->memory || r->vcpus) && !r->image)
+		return fail(EXIT_USAGE, "verify: --memory and --vcpus belong to --image; add it");
+	if (!r->host && !r->evidence_file)
+		return fail(EXIT_USAGE,
+			    "verify: nothing to verify; give a HOST or --evidence FILE");
+	if (r->host && r->evidence_file && !r->tls_port)
+		return fail(EXIT_USAGE, "verify: with --evidence a HOST is asked for its TLS key "
+					"only; give --tls-port or no HOST");
+	if (!r->host && r->tls_port)
+		return fail(EXIT_USAGE, "verify: --tls-port needs a HOST to ask; give it");
+	if (r->starttls && !r->tls_port)
+		return fail(EXIT_USAGE,
+			    "verify: --starttls says how to begin on --tls-port; give it");
+	if (r->has_spki && r->tls_port)
+		return fail(EXIT_USAGE, "verify: --tls-key or --tls-port; give one of them");
+	if (r->evidence_file && !r->policy_file)
+		return fail(EXIT_USAGE,
+			    "verify: evidence needs a policy, which says whom you trust; "
+			    "give --policy FILE (see `cloister policy --help`)");
+	if (r->ear != (r->ear_key != NULL) || (r->ear && r->json))
+		return fail(EXIT_USAGE,
+			    "verify: --ear goes with --ear-key FILE and without --json");
+	return EXIT_OK;
 }
 
 int verb_verify(int argc, char **argv)
 {
 	static const struct option options[] = {{"report-port", required_argument, NULL, 'r'},
 						{"tls-port", required_argument, NULL, 't'},
-						{"starttls", required_argument, NULL, 'p'},
+						{"starttls", required_argument, NULL, 'S'},
 						{"digest", required_argument, NULL, 'd'},
 						{"image", required_argument, NULL, 'i'},
 						{"memory", required_argument, NULL, 'm'},
@@ -325,6 +256,12 @@ int verb_verify(int argc, char **argv)
 						{"accept-development", no_argument, NULL, 'a'},
 						{"timeout", required_argument, NULL, 's'},
 						{"json", no_argument, NULL, 'j'},
+						{"evidence", required_argument, NULL, 'e'},
+						{"policy", required_argument, NULL, 'p'},
+						{"nonce", required_argument, NULL, 'n'},
+						{"tls-key", required_argument, NULL, 'K'},
+						{"ear", no_argument, NULL, 'E'},
+						{"ear-key", required_argument, NULL, 'P'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	static struct request r;
@@ -339,10 +276,12 @@ int verb_verify(int argc, char **argv)
 		if (code)
 			return code;
 	}
-	if (argc - optind != 1 || ((r.memory || r.vcpus) && !r.image) ||
-	    (r.starttls && !r.tls_port))
+	if (argc - optind > 1)
 		return verb_usage("verify");
 	r.host = argv[optind];
+	int wrong = check_request(&r);
+	if (wrong)
+		return wrong;
 	if (r.image) {
 		if (r.nr_digests == EXPECTED_MAX)
 			return verb_usage("verify");
@@ -351,5 +290,5 @@ int verb_verify(int argc, char **argv)
 			return code;
 		r.nr_digests++;
 	}
-	return judge(&r);
+	return r.evidence_file ? verify_file(&r) : verify_host(&r);
 }

@@ -264,6 +264,24 @@ task_calls:
 	call say // its first byte: CBOR tag 18
 	ret
 
+// Ask for the key of the context that the VMM put into the shared page, and tell it all: no real zone
+// would.
+task_seal_key:
+	movl $SHARED, %esi
+	movl $0x200000, %edi
+	movl $16, %ecx
+	rep movsq
+	core_call 0x435a0203, 0x200000, 0
+	core_call 0x435a0203, 0x200000, 127
+	core_call 0x435a0203, 0x8000000000000000, 128 // not canonical
+	core_call 0x435a0203, SHARED, 128 // the host's memory
+	core_call 0x435a0203, 0x200000, 128
+	movl $0x200000, %esi
+	movl $SHARED + 2048, %edi
+	movl $16, %ecx
+	rep movsq
+	ret
+
 task_exit:
 	movl $7, 0x200000
 	movl $0, 0x200004
@@ -524,7 +542,7 @@ tasks:
 	.irp name, spin, instructions, msrs, msr_values, cpuid, calls, exit, pages, versions, \
 		secrets, triple_fault, interrupts, fetch_shared, tables_shared, outside_ram, hole, \
 		convert, twice, debugregs, rounds, look, tell, own_msrs, clock, acpi, write_msrs, \
-		write_ports, random_calls, random_tables
+		write_ports, random_calls, random_tables, seal_key
 	.long task_\name - tasks
 	.endr
 

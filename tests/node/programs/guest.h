@@ -40,7 +40,7 @@
 #define PATTERN_HIGH 0x434c4f49
 #define ACPI_RSDP    0x2052545020445352
 
-#define TASKS	     29
+#define TASKS	     30
 #ifndef __ASSEMBLER__
 enum task {
 	TASK_SPIN,
@@ -73,6 +73,7 @@ enum task {
 	TASK_WRITE_PORTS,
 	TASK_RANDOM_CALLS,
 	TASK_RANDOM_TABLES,
+	TASK_SEAL_KEY,
 };
 #endif
 

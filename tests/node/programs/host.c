@@ -386,6 +386,24 @@ static void bad_call(uint32_t op, uint64_t address, uint64_t bytes, long error, 
 	expect(core_info().refused == before + (error != CL_ENOENT), "%s: not counted", what);
 }
 
+/* For tests/node/test_tpm.py. */
+void boot_log(void)
+{
+	static struct cl_boot_log part;
+	uint32_t all = 0;
+
+	part.position = 0;
+	do {
+		if (core_call(CL_OP_BOOT_LOG, &part, sizeof(part)))
+			die("CL_OP_BOOT_LOG");
+		expect(part.count <= sizeof(part.data) && part.count <= part.total - all, "count");
+		fwrite(part.data, part.count, 1, stdout);
+		all += part.count;
+		expect(part.position == all, "position");
+	} while (part.count);
+	expect(all == part.total, "%u of %u bytes", all, part.total);
+}
+
 void t_host_calls(void)
 {
 	static const struct {

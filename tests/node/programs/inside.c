@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a zone can and cannot do: nothing that it tries reaches further than itself.
+#include <stdio.h>
 #include <string.h>
 #include "scenarios.h"
 #include "vm.h"
@@ -202,6 +203,41 @@ void t_zone_calls(void)
 	       (unsigned long long)size);
 	expect(vm_said(&vm) == 0xd2, "the report is no COSE_Sign1");
 	end(&vm);
+}
+
+#define EXTRA_GPA 0x1a0000
+
+/* For tests/node/test_tpm.py: what the Core answers, in hex. `extra` is measured with the zone. */
+void seal_key(const char *context, const char *extra)
+{
+	struct cl_seal_key *k;
+	struct vm vm;
+
+	vm_open(&vm);
+	memcpy(vm.ram + EXTRA_GPA, extra, strnlen(extra, 64));
+	vm.desc->nr_segs = 2;
+	vm.desc->seg[1].gpa = EXTRA_GPA;
+	vm.desc->seg[1].size = 4096;
+	vm_protect(&vm, TASK_SEAL_KEY, 0, 0);
+	k = (struct cl_seal_key *)(void *)(vm.ram + SHARED_GPA);
+	memset(k, 0, 4096);
+	memcpy(k->context, context, strnlen(context, sizeof(k->context)));
+	for (unsigned i = 0; i < 4; i++)
+		expect((int32_t)vm_said(&vm) < 0, "a malformed call was answered");
+	int32_t result = (int32_t)vm_said(&vm);
+	expect(vm_said(&vm) == DONE, "the zone did not get to its end");
+	k = (struct cl_seal_key *)(void *)(vm.ram + SHARED_GPA + 2048);
+	printf("result %d\nkey ", result);
+	for (unsigned i = 0; i < sizeof(k->key); i++)
+		printf("%02x", k->key[i]);
+	printf("\nsrk ");
+	for (unsigned i = 0; i < 64; i++)
+		printf("%02x", i < 32 ? k->srk_x[i] : k->srk_y[i - 32]);
+	printf("\ndigest ");
+	for (unsigned i = 0; i < CL_DIGEST_SIZE; i++)
+		printf("%02x", zone_info(&vm).digest[i]);
+	puts("");
+	vm_close(&vm);
 }
 
 void t_exit(void)

@@ -3,6 +3,8 @@
 // lines and exits with 1 if anything was not as it has to be. cl-vmm pool: the Core's free pages.
 // cl-vmm hold: a zone of 100 pages of canary and an ordinary guest of 50, until killed; a line on
 // standard input makes the zone look at its pages.
+// cl-vmm seal CONTEXT EXTRA: the sealing key of a zone, whose digest EXTRA changes.
+// cl-vmm boot_log: what the Core has kept of it, to standard output.
 // cl-vmm busy: a zone that seals and opens pages for as long as it is let.
 #include <signal.h>
 #include <stdio.h>
@@ -128,6 +130,14 @@ int main(int argc, char **argv)
 		expect(!gone, "%lld Core pages are gone, in each of %d runs", (long long)gone,
 		       RUNS_MAX);
 		puts(failures ? "failed" : "ok");
+		return failures ? 1 : 0;
+	}
+	if (!strcmp(name, "boot_log")) {
+		boot_log();
+		return failures ? 1 : 0;
+	}
+	if (argc == 4 && !strcmp(argv[1], "seal")) {
+		seal_key(argv[2], argv[3]);
 		return failures ? 1 : 0;
 	}
 	if (!strcmp(name, "hold")) {

@@ -22,6 +22,7 @@ void t_debugregs(void);
 void t_plain_debugregs(void);
 void t_zone_calls(void);
 void t_exit(void);
+void seal_key(const char *context, const char *extra);
 void t_triple_fault(void);
 void t_fetch_shared(void);
 void t_tables_shared(void);
@@ -59,6 +60,7 @@ void t_bad_interrupts(void);
 void t_dead_stays_dead(void);
 void t_next_guest(void);
 void t_host_calls(void);
+void boot_log(void);
 void t_launch_again(void);
 
 #endif

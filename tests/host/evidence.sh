@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `cloister verify` of evidence and `cloister policy`, with bundles that the tests' forge makes: what
+# is printed, for people and programs, what is refused, and the exit status.
+. tests/host/lib.bash
+
+cloister=$bin/cloister
+d=$tmp/seed
+"${BUILD:-build}/tests/evidence-seed" "$d" || exit 1
+nonce=$(cat "$d/nonce")
+key=$(cat "$d/tls-key")
+
+# exits CODE COMMAND…: with its output in $tmp/out, its errors in $tmp/err
+exits() {
+	local want=$1 got
+	shift
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	echo "# exit $got, not $want: $(cat "$tmp/out" "$tmp/err")"
+	return 1
+}
+prints() { grep -qF -- "$1" "$tmp/out" || { echo "# no \"$1\" in: $(cat "$tmp/out")"; return 1; }; }
+says() { grep -qF -- "$1" "$tmp/err" || { echo "# no \"$1\" in: $(cat "$tmp/err")"; return 1; }; }
+init() { "$cloister" policy init "$@"; }
+verify() { "$cloister" verify --policy "$tmp/policy.json" "$@"; }
+
+# A policy from files.
+all=(--digest "$(cat "$d/digest")" --ca "$d/ca.pem" --crl "$d/crl.pem" --boot-reference
+	"$d/reference.json" --firmware-from "$d/node.cbor" --require-iommu)
+check "policy init" exits 0 init "${all[@]}" --output "$tmp/policy.json"
+check "policy: its images" is "$tmp/policy.json" 'len(j["boot"]["images"])' 1
+check "policy: its commands" is "$tmp/policy.json" 'len(j["boot"]["commands"])' 5
+check "policy: its firmware" is "$tmp/policy.json" 'len(j["boot"]["firmware"][0])' 64
+check "policy: the Core's version" is "$tmp/policy.json" 'j["core"]["version_min"]' 0.1.0
+check "policy init again, to standard output" exits 0 init "${all[@]}" "${all[@]}"
+check "policy: the same, as nothing is there twice" cmp -s "$tmp/out" "$tmp/policy.json"
+check "policy show" exits 0 "$cloister" policy show "$tmp/policy.json"
+check "policy show: the CA" prints "ca             /CN=Test CA, until "
+check "policy show: the CRL" prints "/CN=Test CA, 0 revoked, good until "
+check "policy show: commands" prints "grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0"
+check "policy show: what is open" prints "vCPUs          any"
+cat "$d/ca.pem" "$d/crl.pem" >"$tmp/both.pem"
+check "policy init: CA and CRL in one file" exits 0 init --ca "$tmp/both.pem" --output "$tmp/both.json"
+check "policy: a CA and a CRL" is "$tmp/both.json" '[len(j["nodes"][k]) for k in ("ca", "crl")]' '[1, 1]'
+
+# Whom it refuses, and what it says.
+check "init: no such file" exits 1 init --ca "$tmp/none"
+check "init: says so" says "cloister: --ca $tmp/none: cannot open it: No such file or directory; check the path"
+check "init: no certificate in it" exits 1 init --ca "$d/crl.pem"
+check "init: a CRL of another CA" exits 1 init --ca "$d/other-ca.pem" --crl "$d/crl.pem"
+check "init: says so" says "CRL number 1 of the policy is not one whole CRL in PEM that a CA of the policy signed"
+check "init: no reference" exits 1 init --boot-reference "$tmp/policy.json"
+check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem"
+check "init: short PCR" exits 2 init --firmware 00
+check "init: memory without image" exits 2 init --memory 1G
+check "init: junk" exits 2 init junk
+check "init: a directory that is not there" exits 1 init --output "$tmp/none/policy.json"
+check "policy: neither" exits 2 "$cloister" policy
+check "show: no policy" exits 1 "$cloister" policy show "$d/ca.pem"
+
+# Evidence.
+check "good evidence" exits 0 verify --evidence "$d/good.cbor" --nonce "$nonce" --tls-key "$key"
+check "says affirming" prints "verdict: affirming"
+check "shows the node" prints "node-1"
+check "JSON" exits 0 verify --evidence "$d/good.cbor" --nonce "$nonce" --tls-key "$key" --json
+cp "$tmp/out" "$tmp/json"
+check "JSON: node" is "$tmp/json" 'j["node"]["name"]' node-1
+check "JSON: PCRs" is "$tmp/json" 'sorted(map(int, j["node"]["pcrs"]))' '[0, 2, 4, 7, 8, 9, 13]'
+check "JSON: checks" is "$tmp/json" 'len(j["checks"])' 25
+check "no nonce, no key: a warning" exits 3 verify --evidence "$d/good.cbor"
+check "a stale nonce" exits 1 verify --evidence "$d/good.cbor" --nonce "${nonce/0/f}" --tls-key "$key"
+check "says so" prints "it does not answer the nonce"
+check "another TLS key" exits 1 verify --evidence "$d/good.cbor" --nonce "$nonce" --tls-key "$nonce"
+for bad in bios test-tpm extended node; do
+	check "$bad is refused" exits 1 verify --evidence "$d/$bad.cbor" --nonce "$nonce" --tls-key "$key"
+	cp "$tmp/out" "$tmp/$bad"
+done
+check "bios: says so" grep -q "boot-image *unmeasured boot: " "$tmp/bios"
+check "test-tpm: says so" grep -q "a software TPM" "$tmp/test-tpm"
+check "extended: says so" grep -q "PCR 13 does not hold the key" "$tmp/extended"
+check "node: says so" grep -q "without a zone's report" "$tmp/node"
+check "init for software TPMs" exits 0 init "${all[@]}" --accept-test-tpm --output "$tmp/test.json"
+check "test TPM as the policy accepts" exits 0 "$cloister" verify --policy "$tmp/test.json" --evidence \
+	"$d/test-tpm.cbor" --nonce "$nonce" --tls-key "$key"
+check "init with a new CRL" exits 0 init "${all[@]}" --crl "$d/revoked.pem" --output "$tmp/revoked.json"
+check "a revoked node" exits 1 "$cloister" verify --policy "$tmp/revoked.json" --evidence \
+	"$d/good.cbor" --nonce "$nonce" --tls-key "$key"
+check "says so" prints "the CA revoked it on "
+check "options go before the file" exits 1 verify --evidence "$d/good.cbor" --nonce "$nonce" \
+	--tls-key "$key" --digest "$(printf '0%.0s' {1..96})"
+
+# Results for others.
+ear=(--ear --ear-key "$d/ear.pem")
+check "EAR" exits 0 verify --evidence "$d/good.cbor" --nonce "$nonce" --tls-key "$key" "${ear[@]}"
+python3 - "$tmp/out" >"$tmp/ear.json" <<'PY'
+import base64, sys
+part = open(sys.argv[1]).read().split(".")[1]
+print(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode())
+PY
+check "EAR: status" is "$tmp/ear.json" 'j["submods"]["zone"]["ear.status"]' affirming
+check "EAR: profile" is "$tmp/ear.json" 'j["eat_profile"]' tag:github.com,2023:veraison/ear
+check "EAR of what is refused, too" exits 1 verify --evidence "$d/bios.cbor" --nonce "$nonce" "${ear[@]}"
+check "EAR: a key that is none" exits 1 verify --evidence "$d/good.cbor" --ear --ear-key "$d/ca.pem"
+check "EAR: says so" says "no unencrypted P-256 private key"
+
+# What does not go together.
+check "evidence without policy" exits 2 "$cloister" verify --evidence "$d/good.cbor"
+check "says what to do" says "give --policy FILE"
+check "nothing to verify" exits 2 verify
+check "a nonce that is none" exits 2 verify --evidence "$d/good.cbor" --nonce 12
+check "a TLS key that is none" exits 2 verify --evidence "$d/good.cbor" --tls-key 12
+check "a HOST for nothing" exits 2 verify --evidence "$d/good.cbor" host.example
+check "EAR without key" exits 2 verify --evidence "$d/good.cbor" --ear
+check "EAR and JSON" exits 2 verify --evidence "$d/good.cbor" --json "${ear[@]}"
+check "no such policy" exits 1 "$cloister" verify --policy "$tmp/none" --evidence "$d/good.cbor"
+check "says so" says "--policy $tmp/none: cannot open it"
+check "no such evidence" exits 1 verify --evidence "$tmp/none"
+head -c 200000 /dev/zero >"$tmp/big"
+check "too much evidence" exits 1 verify --evidence "$tmp/big"
+check "says so" says "more than 131072 bytes"
+check "empty evidence" exits 1 verify --evidence /dev/null
+check "says so, as a verdict" prints "this is no evidence: it is empty"
+
+# The example, as somebody else would build it.
+lib=$PWD/${BUILD:-build}/lib
+[[ ${BUILD:-build} = /* ]] && lib=$BUILD/lib
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+read -ra flags < <(pkg-config --cflags --libs libcloister-verify)
+python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$nonce" >"$tmp/nonce.bin"
+check "example builds with pkg-config" exits 0 "${CC:-cc}" -Wall -Wextra -Werror \
+	examples/verify-evidence.c "${flags[@]}" -o "$tmp/example"
+check "example: judges" exits 1 "$tmp/example" "$tmp/policy.json" "$tmp/nonce.bin" "$d/good.cbor" \
+	"$d/bios.cbor"
+check "example: a TLS key is all that is missing" prints "warn: tls-key"
+check "example: good" prints "good.cbor: warning, node node-1"
+check "example: bad" prints "fail: boot-image: unmeasured boot: "
+
+exit $failed

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies out of files.
+#include <stdio.h>
+#include <string.h>
+#include <cloister/verify.h>
+#include "cleanup.h"
+#include "file.h"
+#include "hex.h"
+#include "message.h"
+#include "policy_from.h"
+
+#define PEM_MAX	      (1u << 20)
+#define REFERENCE_MAX (1u << 20)
+
+static json_t *section_of(json_t *policy, const char *section)
+{
+	if (!section)
+		return policy;
+	json_t *object = json_object_get(policy, section);
+	if (!object && !json_object_set_new(policy, section, json_object()))
+		object = json_object_get(policy, section);
+	return object;
+}
+
+static int no_memory(void)
+{
+	return fail(EXIT_MEMORY, "policy: out of memory; free some");
+}
+
+int policy_set(json_t *policy, const char *section, const char *name, json_t *value)
+{
+	json_t *object = section_of(policy, section);
+
+	if (!object) {
+		json_decref(value);
+		return no_memory();
+	}
+	return json_object_set_new(object, name, value) ? no_memory() : EXIT_OK;
+}
+
+int policy_add(json_t *policy, const char *section, const char *list, const char *text)
+{
+	json_t *object = section_of(policy, section);
+	json_t *array = json_object_get(object, list);
+
+	if (!array && !json_object_set_new(object, list, json_array()))
+		array = json_object_get(object, list);
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (!strcmp(json_string_value(json_array_get(array, i)), text))
+			return EXIT_OK;
+	return json_array_append_new(array, json_string(text)) ? no_memory() : EXIT_OK;
+}
+
+// One PEM block, from BEGIN to the end of END's line.
+static int add_block(json_t *policy, const char *begin, const char *end, const char *kind)
+{
+	const char *list = !strcmp(kind, "CERTIFICATE") ? "ca" : "crl";
+	cleanup_free char *block = strndup(begin, (size_t)(end - begin));
+
+	return block ? policy_add(policy, "nodes", list, block) : no_memory();
+}
+
+int policy_from_pem(json_t *policy, const char *option, const char *path, const char *kind)
+{
+	static const char *const kinds[] = {"CERTIFICATE", "X509 CRL"};
+	cleanup_free char *text = NULL;
+	char first[64], last[64];
+	bool found = false;
+	size_t size;
+
+	int code = read_file(option, path, PEM_MAX, &text, &size);
+	for (size_t i = 0; !code && i < 2; i++) {
+		char *at = text, *end;
+		snprintf(first, sizeof(first), "-----BEGIN %s-----", kinds[i]);
+		snprintf(last, sizeof(last), "-----END %s-----", kinds[i]);
+		while (!code && (at = strstr(at, first)) && (end = strstr(at, last))) {
+			found |= !strcmp(kinds[i], kind);
+			end += strlen(last);
+			code = add_block(policy, at, end, kinds[i]);
+			at = end;
+		}
+	}
+	if (!code && !found)
+		code = fail(EXIT_ERROR,
+			    "%s %s: there is no %s in it, in PEM; see `cloister node ca`", option,
+			    path, kind);
+	return code;
+}
+
+// A member that must be so many digits of hex.
+static const char *hex_of(const json_t *json, const char *name, size_t bytes)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+	uint8_t value[CL_DIGEST_SIZE];
+
+	return text && !parse_hex(text, value, bytes) ? text : NULL;
+}
+
+// The numbers of a version, when it is a release: policies know no order of others.
+static int add_version(json_t *policy, const char *version)
+{
+	char release[32];
+	size_t size = strcspn(version, "+");
+
+	if (strchr(version, '-') || size >= sizeof(release))
+		return EXIT_OK;
+	snprintf(release, sizeof(release), "%.*s", (int)size, version);
+	return policy_set(policy, "core", "version_min", json_string(release));
+}
+
+int policy_from_reference(json_t *policy, const char *path)
+{
+	cleanup_free char *text = NULL;
+	json_error_t error;
+	size_t size;
+
+	int code = read_file("--boot-reference", path, REFERENCE_MAX, &text, &size);
+	if (code)
+		return code;
+	cleanup_json json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	const char *image = hex_of(json, "boot_image", CL_HASH_SIZE);
+	const char *build = hex_of(json, "core_build", CL_BUILD_SIZE);
+	const char *version = json_string_value(json_object_get(json, "core_version"));
+	const json_t *commands = json_object_get(json, "commands");
+	if (json_integer_value(json_object_get(json, "version")) != 1 || !image || !build ||
+	    !version || json_array_size(commands) == 0)
+		return fail(EXIT_ERROR,
+			    "--boot-reference %s: these are no reference values of a boot image; "
+			    "give the reference.json that was made beside it",
+			    path);
+	code = policy_add(policy, "boot", "images", image);
+	for (size_t i = 0; !code && i < json_array_size(commands); i++) {
+		const char *command = json_string_value(json_array_get(commands, i));
+		code = command ? policy_add(policy, "boot", "commands", command)
+			       : fail(EXIT_ERROR,
+				      "--boot-reference %s: command %zu is no text; make the boot "
+				      "image anew",
+				      path, i + 1);
+	}
+	if (!code)
+		code = policy_add(policy, "core", "builds", build);
+	return code ? code : add_version(policy, version);
+}
+
+static int add_pcr(json_t *policy, const char *list, const uint8_t pcr[CL_PCR_SIZE])
+{
+	char hex[2 * CL_PCR_SIZE + 1];
+
+	for (size_t i = 0; i < CL_PCR_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", pcr[i]);
+	return policy_add(policy, "boot", list, hex);
+}
+
+int policy_from_evidence(json_t *policy, const char *path)
+{
+	cleanup_free char *bundle = NULL;
+	struct cl_evidence parts;
+	char error[CL_ERROR_SIZE];
+	size_t size;
+
+	int code = read_file("--firmware-from", path, CL_EVIDENCE_MAX, &bundle, &size);
+	if (code)
+		return code;
+	if (cl_evidence_unpack((const uint8_t *)bundle, size, &parts, error))
+		return fail(EXIT_ERROR,
+			    "--firmware-from %s: this is no evidence: %s; fetch it anew", path,
+			    error);
+	// CL_QUOTE_PCRS in ascending order: 0, then 2.
+	code = add_pcr(policy, "firmware", parts.pcrs[0]);
+	return code ? code : add_pcr(policy, "option_roms", parts.pcrs[1]);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the values of a policy come from: files. Each adds to `policy`, a JSON object as
+ * share/schema/policy.schema.json has it. Exit codes; they say what is wrong.
+ */
+#ifndef CLOISTER_CLI_POLICY_FROM_H
+#define CLOISTER_CLI_POLICY_FROM_H
+
+#include <jansson.h>
+
+/* Add a text to a list of a section (NULL: of the policy itself), once. */
+int policy_add(json_t *policy, const char *section, const char *list, const char *text);
+/* Set a member of a section; takes `value` over. */
+int policy_set(json_t *policy, const char *section, const char *name, json_t *value);
+
+/* Certificates go to nodes.ca, CRLs to nodes.crl; there must be a block of this kind. */
+int policy_from_pem(json_t *policy, const char *option, const char *path, const char *kind);
+/* Reference values of a boot image. */
+int policy_from_reference(json_t *policy, const char *path);
+/* PCR 0 and 2 of a bundle of evidence. */
+int policy_from_evidence(json_t *policy, const char *path);
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is this the certificate of this AK?
+#include "ak_cert.h"
+#include <errno.h>
+#include <openssl/x509v3.h>
+#include <cloister/evidence.h>
+#include "public.h"
+
+bool cert_has_eku(X509 *cert, const char *oid)
+{
+	EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+	ASN1_OBJECT *wanted = OBJ_txt2obj(oid, 1);
+	bool found = false;
+
+	for (int i = 0; wanted && i < sk_ASN1_OBJECT_num(uses); i++)
+		found |= OBJ_cmp(sk_ASN1_OBJECT_value(uses, i), wanted) == 0;
+	ASN1_OBJECT_free(wanted);
+	EXTENDED_KEY_USAGE_free(uses);
+	return found;
+}
+
+static const char *problem(X509 *cert, EVP_PKEY *key, X509 *ca)
+{
+	EVP_PKEY *signer = ca ? X509_get0_pubkey(ca) : NULL;
+
+	if (!X509_get0_pubkey(cert) || EVP_PKEY_eq(X509_get0_pubkey(cert), key) != 1)
+		return "it certifies another key than this TPM's AK";
+	if (!cert_has_eku(cert, CL_OID_AK_EKU))
+		return "it is not for attestation keys (extended key usage " CL_OID_AK_EKU ")";
+	if (ca && (!signer || X509_verify(cert, signer) != 1))
+		return "it is not signed by the CA that this node was told to take one from";
+	return NULL;
+}
+
+int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t area_size, X509 *ca,
+		  const char **why)
+{
+	const unsigned char *at = der;
+	struct public_key ak;
+
+	if (size == 0 || size > CL_AK_CERT_MAX) {
+		*why = "it is of no acceptable size";
+		return -EINVAL;
+	}
+	if (public_parse(&ak, PUBLIC_AK, area, area_size, why))
+		return -EINVAL;
+	X509 *cert = d2i_X509(NULL, &at, (long)size);
+	EVP_PKEY *key = public_pkey(&ak);
+	*why = NULL;
+	if (!cert || at != der + size)
+		*why = "it is no X.509 certificate in DER";
+	else if (!key)
+		*why = "the AK is no point of P-256";
+	else
+		*why = problem(cert, key, ca);
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	return *why ? -EINVAL : 0;
+}
