@@ -90,6 +90,7 @@ static void check_publish(const char *text)
 		.loader_fd = 5,
 		.rootfs_fd = -1,
 		.verity_fd = -1,
+		.volume_fd = -1,
 		.publish = &p,
 		.nr_publish = 1,
 	};

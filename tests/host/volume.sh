@@ -64,9 +64,9 @@ refused() {
 	shift
 	run "$@" && ! settle && grep -q "$words" "$tmp/log" && ! grep -q 'TLS key' "$tmp/log"
 	local rc=$?
-	[ $rc -eq 0 ] || sed 's/^/# /' "$tmp/log"
+	[ "$rc" -eq 0 ] || sed 's/^/# /' "$tmp/log"
 	"$cloister" stop pg >/dev/null 2>&1
-	return $rc
+	return "$rc"
 }
 # It listens before it has replayed its log.
 sql() {

@@ -16,7 +16,7 @@ from node import BUILD, Node, NodeError, free_port
 IMAGE = "/var/lib/cloister/images/postgres"
 CLIENTS = BUILD / "postgres/clients"
 BYTES = 128 << 20
-DISK = "/dev/disk/by-id/virtio-volume"
+DISK = "/run/volume"
 PORT = free_port()
 CANARY = "a-row-that-nobody-else-may-read"
 UP_SECONDS = 900
@@ -32,7 +32,8 @@ def machine(directory):
     with Node(name="volume", tpm=True, state=Path(directory, "state"), forward=[(PORT, 5432)], extra=[
             "-drive", f"file={disk},if=none,id=volume,format=raw",
             "-device", "virtio-blk-pci,drive=volume,serial=volume"]) as node:
-        node.check(f"until [ -e {DISK} ]; do sleep 0.2; done")
+        node.check("for d in /sys/block/vd*; do [ \"$(cat $d/serial)\" != volume ] || "
+                   f"ln -s /dev/${{d##*/}} {DISK}; done; [ -b {DISK} ]")
         yield node
 
 

@@ -143,6 +143,7 @@ static struct qemu_params params(void)
 				    .cmdline = "a b,c",
 				    .rootfs_fd = 13,
 				    .verity_fd = 14,
+				    .volume_fd = -1,
 				    .publish = ports,
 				    .nr_publish = 2,
 				    .extra = extras,
@@ -176,6 +177,37 @@ static void zone_arguments(void **state)
 	assert_true(has(&args, "virtio-net-pci,netdev=net,addr=4,romfile=,iommu_platform=on"));
 	assert_true(has(&args, ",hostfwd=tcp:0.0.0.0:8443-:443,hostfwd=tcp:127.0.0.1:80-:81"));
 	assert_string_equal(args.argv[args.count - 1], "-trace");
+	qemu_args_free(&args);
+}
+
+static void volume_arguments(void **state)
+{
+	struct qemu_params p = params();
+	struct qemu_args args;
+
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_false(has(&args, "addr=5"));
+	assert_false(has(&args, "virtserialport"));
+	qemu_args_free(&args);
+	p.volume_fd = 20;
+	p.volume_read_fd = 21;
+	p.tpm_fd = 22;
+	p.control_fd = 23;
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_true(has(&args, "fd=20,set=4"));
+	assert_true(has(&args, "fd=21,set=4"));
+	assert_true(has(&args, "node-name=volume,file.driver=file,file.filename=/dev/fdset/4"));
+	assert_false(has(&args, "host_device"));
+	assert_true(has(&args, "virtio-blk-pci,drive=volume,addr=5,iommu_platform=on"));
+	assert_true(has(&args, "virtio-serial-pci,id=ports,max_ports=3,addr=6,iommu_platform=on"));
+	assert_true(has(&args, "socket,id=tpm,fd=22"));
+	assert_true(has(&args, "chardev=tpm,name=cloister.tpm"));
+	assert_true(has(&args, "socket,id=control,fd=23"));
+	assert_true(has(&args, "chardev=control,name=cloister.control"));
+	qemu_args_free(&args);
+	p.volume_block = true;
+	assert_int_equal(qemu_args_build(&args, &p), 0);
+	assert_true(has(&args, "file.driver=host_device,file.filename=/dev/fdset/4"));
 	qemu_args_free(&args);
 }
 
@@ -448,6 +480,7 @@ int main(void)
 		cmocka_unit_test(window),
 		cmocka_unit_test(names),
 		cmocka_unit_test(zone_arguments),
+		cmocka_unit_test(volume_arguments),
 		cmocka_unit_test(plain_arguments),
 		cmocka_unit_test(too_many_arguments),
 		cmocka_unit_test(given_files),

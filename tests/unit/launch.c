@@ -435,10 +435,11 @@ static void put_file(const char *name, const void *data, size_t bytes)
 	assert_int_equal(fclose(f), 0);
 }
 
-#define HASH  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define START "{\"version\":1,\"kernel\":\"k\",\"initrd\":\"i\",\"memory\":\"256M\","
-#define DISKS "\"rootfs\":\"r\",\"verity\":\"v\",\"roothash\":\"" HASH "\","
-#define GOOD  START DISKS "\"cmdline\":\"quiet\",\"ports\":[443,7443]}"
+#define HASH	  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define START	  "{\"version\":1,\"kernel\":\"k\",\"initrd\":\"i\",\"memory\":\"256M\","
+#define DISKS	  "\"rootfs\":\"r\",\"verity\":\"v\",\"roothash\":\"" HASH "\","
+#define VOLUME(v) "\"cmdline\":\"\",\"volume\":" v "}"
+#define GOOD	  START DISKS "\"cmdline\":\"quiet\",\"ports\":[443,7443]}"
 
 static int make_image(void **state)
 {
@@ -491,6 +492,7 @@ static void good_image(void **state)
 	assert_int_equal(img.memory, 256 * MIB);
 	assert_int_equal(img.nr_ports, 2);
 	assert_int_equal(img.ports[1], 7443);
+	assert_string_equal(img.volume, "");
 	assert_int_equal(img.bytes[ZONE_ROOTFS], 8192);
 	assert_int_equal(zone_image_launch(&img, 0, 0, &files, &launch, err), 0);
 	assert_int_equal(launch.desc.memory_bytes, 256 * MIB);
@@ -590,6 +592,22 @@ static void bad_images(void **state)
 		{START DISKS "\"cmdline\":\"--a b-- c\"}", NULL},
 		{START "\"rootfs\":\"r\",\"verity\":\"v\",\"roothash\":\"AB\",\"cmdline\":\"\"}",
 		 "64 lower-case hex digits"},
+		{START "\"cmdline\":\"cloister.volume=a:/b\"}", "may not set cloister.volume="},
+		{START VOLUME("[]"), "\"volume\": an object"},
+		{START VOLUME("{}"), "\"volume\": an object"},
+		{START VOLUME("{\"name\":\"a\"}"), "\"volume\": an object"},
+		{START VOLUME("{\"name\":\"a\",\"path\":\"/b\",\"c\":1}"), "\"volume\": an object"},
+		{START VOLUME("{\"name\":1,\"path\":\"/b\"}"), "\"name\" is not a string"},
+		{START VOLUME("{\"name\":\"a\",\"d\":\"/b\"}"), "\"path\" is missing"},
+		{START VOLUME("{\"name\":\"\",\"path\":\"/b\"}"), "\"name\": at most"},
+		{START VOLUME("{\"name\":\"a b\",\"path\":\"/b\"}"), "\"name\": at most"},
+		{START VOLUME("{\"name\":\"-a\",\"path\":\"/b\"}"), "\"name\": at most"},
+		{START VOLUME("{\"name\":\"a23456789012345678901234567890123\",\"path\":\"/b\"}"),
+		 "\"name\": at most"},
+		{START VOLUME("{\"name\":\"a\",\"path\":\"b\"}"), "\"path\": an absolute"},
+		{START VOLUME("{\"name\":\"a\",\"path\":\"/\"}"), "\"path\": an absolute"},
+		{START VOLUME("{\"name\":\"a\",\"path\":\"/b/../c\"}"), "\"path\": an absolute"},
+		{START VOLUME("{\"name\":\"a\",\"path\":\"/b c\"}"), "\"path\": an absolute"},
 		{START "\"cmdline\":\"\",\"ports\":443}", "\"ports\": array"},
 		{START "\"cmdline\":\"\",\"ports\":[0]}", "\"ports\": 1 to 65535"},
 		{START "\"cmdline\":\"\",\"ports\":[65536]}", "\"ports\": 1 to 65535"},

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <cloister/launch.h>
 
 #define CONSOLE_SET 3
@@ -106,14 +105,11 @@ static void add_disk(struct qemu_args *args, const struct qemu_params *p, const 
 // The third disk, and two ports: to the TPM, and for what the supervisor asks of the zone's init.
 static void add_volume(struct qemu_args *args, const struct qemu_params *p, const char *virtio)
 {
-	struct stat st;
-	bool device = !fstat(p->volume_fd, &st) && S_ISBLK(st.st_mode);
-
 	add_set(args, p->volume_fd, VOLUME_SET);
 	add_set(args, p->volume_read_fd, VOLUME_SET);
 	add(args, "-blockdev");
 	add(args, "driver=raw,node-name=volume,file.driver=%s,file.filename=/dev/fdset/%d",
-	    device ? "host_device" : "file", VOLUME_SET);
+	    p->volume_block ? "host_device" : "file", VOLUME_SET);
 	add(args, "-device");
 	add(args, "virtio-blk-pci,drive=volume,addr=5%s", virtio);
 	add(args, "-device");

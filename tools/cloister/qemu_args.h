@@ -34,7 +34,8 @@ struct qemu_params {
 	int verity_fd;
 	int volume_fd; /* -1: none; else all of these */
 	int volume_read_fd;
-	int tpm_fd; /* connected sockets */
+	bool volume_block; /* a block device */
+	int tpm_fd;	   /* connected sockets */
 	int control_fd;
 	const struct publish *publish;
 	uint32_t nr_publish;

@@ -281,6 +281,7 @@ static int start_qemu(struct supervisor *s)
 		.verity_fd = run->img.fd[ZONE_VERITY],
 		.volume_fd = run->opt.volume.fd,
 		.volume_read_fd = run->opt.volume.fd_read,
+		.volume_block = run->opt.volume.block,
 		.tpm_fd = run->opt.volume.guest_tpm,
 		.control_fd = run->opt.volume.guest_control,
 		.publish = run->opt.publish,

@@ -63,9 +63,9 @@ static int file_bytes(int fd, uint64_t *bytes)
 static int open_file(struct volume *v)
 {
 	struct stat st;
-	bool block = !stat(v->path, &st) && S_ISBLK(st.st_mode);
+	v->block = !stat(v->path, &st) && S_ISBLK(st.st_mode);
 	// O_EXCL: a block device that is mounted, or open so elsewhere, is refused.
-	int extra = O_CLOEXEC | O_NONBLOCK | (block ? O_EXCL : 0);
+	int extra = O_CLOEXEC | O_NONBLOCK | (v->block ? O_EXCL : 0);
 	uint64_t bytes;
 
 	v->fd = open(v->path, O_RDWR | extra);

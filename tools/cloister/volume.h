@@ -18,6 +18,7 @@ struct volume {
 	const char *tpm;
 	int fd;	     /* locked as long as it is open anywhere; -1: not yet open */
 	int fd_read; /* QEMU also opens it for reading only */
+	bool block;  /* it is a block device */
 	int tpm_fd;
 	/* Of the zone that runs: */
 	pid_t relay;   /* 0: none */

@@ -4,7 +4,6 @@
 // wrong by hand: other architectures' numbers, arguments of 64 bits. QEMU's own filter (-sandbox)
 // comes on top.
 #include <errno.h>
-#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -191,6 +190,7 @@ static const unsigned int controls[] = {PR_SET_NAME,	 PR_GET_NAME,	      PR_SET_
 #define FIONBIO_	 0x5421u
 #define FIONCLEX_	 0x5450u
 #define FIOCLEX_	 0x5451u
+#define BLKROGET_	 0x125eu // may a block device be written? QEMU wants to know of a volume
 
 static int allow_if(scmp_filter_ctx ctx, int call, unsigned int argument, uint64_t mask,
 		    uint64_t value)
@@ -201,12 +201,10 @@ static int allow_if(scmp_filter_ctx ctx, int call, unsigned int argument, uint64
 
 static int allow_special(scmp_filter_ctx ctx)
 {
-	static const unsigned int ioctls[] = {FIONREAD_, FIONBIO_,   FIONCLEX_, FIOCLEX_,
-					      BLKROGET,	 BLKSECTGET, BLKSSZGET, BLKPBSZGET};
+	static const unsigned int ioctls[] = {FIONREAD_, FIONBIO_, FIONCLEX_, FIOCLEX_, BLKROGET_};
 	int rc = allow_if(ctx, SCMP_SYS(clone), 0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD);
 
-	// All of KVM's have one type; of devices and sockets only what every program uses, and what
-	// asks a block device that was given as a volume for its geometry.
+	// All of KVM's have one type; of devices and sockets only what every program uses.
 	if (!rc)
 		rc = allow_if(ctx, SCMP_SYS(ioctl), 1, IOCTL_TYPE(0xffu), IOCTL_TYPE(0xaeu));
 	for (size_t i = 0; !rc && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
