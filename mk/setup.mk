@@ -21,10 +21,11 @@ demo: setup
 	$(Q)$(MAKE) --no-print-directory node
 	$(Q)demo/run
 
-#: make test-full      test, all checks, all fuzz targets (FUZZ_SECONDS each, 60) and the demo
+#: make test-full      test, long cases, all checks, fuzz targets (FUZZ_SECONDS each, 60), the demo
 .PHONY: test-full
 test-full: FUZZ_SECONDS ?= 60
 test-full: test
+	$(Q)tests/node/run --long
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory fuzz-all fuzz-teeth FUZZ_SECONDS=$(FUZZ_SECONDS)
 	$(Q)demo/run

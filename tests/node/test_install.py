@@ -77,7 +77,7 @@ def files(node):
                    if line.startswith("Boot0")))
 
 
-@case(timeout=900)
+@case(timeout=900, long=True)
 def test_install():
     "Check, install, boot the Core measured by the new boot entry, update the kernel, uninstall."
     with tempfile.TemporaryDirectory(dir=BUILD) as directory:

@@ -109,7 +109,7 @@ def refused(node, *words, more="", disk=DISK):
     node.check("cloister stop pg", timeout=300)
 
 
-@case(timeout=5400)
+@case(timeout=5400, long=True)
 def test_volume():
     "Rows stay over a clean stop, a killed QEMU and the node's restart; older and changed disks do not."
     with tempfile.TemporaryDirectory(prefix="cloister-volume-") as directory:

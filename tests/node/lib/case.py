@@ -12,7 +12,8 @@ running node, shared with every other test that wants the same options, whatever
         ...
 
 Options of @case: timeout (seconds, 180); dirty (the node is ended afterwards); fresh (a node of
-its own: ended before and afterwards); node (options for this case instead of the module's).
+its own: ended before and afterwards); node (options for this case instead of the module's); long
+(too long for `make test`: only `make test-full`, --long and a name that is asked for run it).
 A test fails by any exception; skip("why") skips it.
 """
 
@@ -26,7 +27,7 @@ def skip(why):
 
 
 def case(**options):
-    unknown = set(options) - {"timeout", "dirty", "fresh", "node"}
+    unknown = set(options) - {"timeout", "dirty", "fresh", "node", "long"}
     if unknown:
         raise TypeError(f"@case has no option {', '.join(sorted(unknown))}")
 
