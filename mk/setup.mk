@@ -21,6 +21,14 @@ demo: setup
 	$(Q)$(MAKE) --no-print-directory node
 	$(Q)demo/run
 
+#: make demo-trust     from a TPM to a verdict on a database, restarts, and each forgery refused
+.PHONY: demo-trust
+demo-trust: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
+	$(Q)demo/trust
+
 #: make test-full      test, long cases, all checks, fuzz targets (FUZZ_SECONDS each, 60), the demo
 .PHONY: test-full
 test-full: FUZZ_SECONDS ?= 60
