@@ -24,6 +24,10 @@ FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c
 
+FUZZ_enrol := tests/unit/enrol_make.c core/evidence/cbor.c verify/cbor_in.c verify/socket.c \
+	$(addprefix tools/node/,public.c credential.c wire.c bundle.c ek_cert.c ak_cert.c enroll.c \
+	nodes.c serve_route.c) tools/cloister/options.c tools/launch/size.c
+
 define fuzz
 FUZZ_TARGETS += $(1)
 $$(FUZZ_OUT)/obj/tests/fuzz/$(1).o: FUZZ_FLAGS := $(3)
@@ -51,6 +55,7 @@ $(eval $(call fuzz,report,$(VERIFY_src),-Iverify,$(VERIFY_libs) -lcbor))
 $(eval $(call fuzz,fetch,verify/fetch.c verify/http.c zone/http.c zone/cmdline.c,-Iverify))
 $(eval $(call fuzz,evidence,$(VERIFY_src) $(FORGE_only),-Iverify -Itests/unit,$(VERIFY_libs) -lcmocka))
 $(eval $(call fuzz,policy,$(VERIFY_src),-Iverify,$(VERIFY_libs)))
+$(eval $(call fuzz,enrol,$(FUZZ_enrol),-Itools/node -Itests/unit,-ljansson -lcrypto))
 $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))

@@ -341,7 +341,66 @@ def walks():
         seed('walk', b'\5' + path + b'\2\7\0' + struct.pack('<Q', 0xffa))
 
 
+def cbor(major, n):
+    if n < 24:
+        return bytes([major << 5 | n])
+    return bytes([major << 5 | 24, n]) if n < 256 else bytes([major << 5 | 25]) + n.to_bytes(2, 'big')
+
+
+def text(value):
+    return cbor(3, len(value)) + value.encode()
+
+
+def block(size):
+    return cbor(2, size) + bytes(size)
+
+
+def bundle(ak=700, quote=400, report=None, log=100):
+    def record(label, kind, size):
+        return text(label) + b'\x82' + text(kind) + block(size)
+    parts = record('ak', 'application/pkix-cert', ak)
+    parts += record('quote', 'application/vnd.cloister.tpm-quote+cbor', quote)
+    if report is not None:
+        parts += record('report', 'application/eat+cwt', report)
+    parts += text('__cmwc_t') + text('tag:cloister.example,2026:evidence:1')
+    parts += record('boot-log', 'application/vnd.cloister.tcg-log', log)
+    return cbor(5, 4 if report is None else 5) + parts
+
+
+def nodes(*certs):
+    cert = '{"serial":"%s","not_before":1,"not_after":2}' % ('a' * 32)
+    return ('{"version":1,"crl_number":1,"nodes":[' + ','.join(
+        '{"name":"n%d","ek":"%s","ek_type":"ecc","test_tpm":false,"enrolled":1,"revoked":0,'
+        '"certificates":[%s]}' % (min(i, 1), '%064x' % i, ','.join([cert] * n))
+        for i, n in enumerate(certs)) + ']}').encode()
+
+
+def enrolments():
+    for what in b'\x08\x09\x0b':
+        seed('enrol', bytes([what]) + b'\0\0')
+        for at in (3, 30, 105, 120, 200, 400, 440, 600):
+            seed('enrol', bytes([what, 1]) + struct.pack('<H', at) + b'\x55\0')
+        seed('enrol', bytes([what]) + b'\0\6')
+        seed('enrol', bytes([what]) + b'\0\7' + struct.pack('<H', 300))
+    for size in (68, 256, 257, 300):
+        seed('enrol', b'\4\xa2' + text('seed') + block(size) + text('credential') + block(68))
+    seed('enrol', b'\4\xa2' + text('seed') + block(68) + text('credential') + block(90))
+    for size in (88, 600):
+        seed('enrol', b'\4\xa3' + text('ak-public') + block(size) + text('ek-public') + block(122) +
+             text('ek-certificate') + block(200))
+    seed('enrol', b'\4' + block(32))
+    seed('enrol', b'\4' + block(31))
+    seed('enrol', b'\4' + block(40))
+    for b in (bundle(), bundle(report=400), bundle(report=1025), bundle(ak=4097)):
+        seed('enrol', b'\5' + b)
+    for n in (nodes(), nodes(1), nodes(0, 2), nodes(65), nodes(0, 0, 0)):
+        seed('enrol', b'\6' + n)
+    for path in (b'/enrol', b'/evidence', b'/activate', b'/ak', b'/'):
+        seed('enrol', b'\7' + path)
+
+
 def main():
+    enrolments()
     pages()
     guests()
     vmcbs()

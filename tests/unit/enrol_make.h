@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <time.h>
 #include <openssl/x509.h>
-#include "public.h"
+#include "../../tools/node/public.h"
 
 struct made {
 	EVP_PKEY *key;
