@@ -27,6 +27,7 @@ import corekeys  # noqa: E402
 _directory = tempfile.TemporaryDirectory(prefix="cloister-test-tpm-")
 WORK = Path(_directory.name)
 NODE = {"tpm": True, "state": str(WORK / "state")}
+LIVED = {"tpm": True, "state": str(WORK / "lived")}  # this one gets an owner's password at its end
 VMM = "/usr/lib/cloister-tests/cl-vmm"
 POLICY_PCRS = (0, 2, 4, 13)
 KEY_ROOT = 3  # core/cpu/master_key.h
@@ -177,7 +178,7 @@ def test_other_zones_other_keys(node):
     expect(srk.hex() == "".join(point), "storage key", srk.hex(), made)
 
 
-@case(timeout=1200, dirty=True)
+@case(timeout=1200, dirty=True, node=LIVED)
 def test_root_outlives_boots_and_is_in_no_dump(node):
     "The zones' keys follow from the TPM alone; the root is not in RAM; the next boot has it again."
     key, srk, digest = zone_key(node)
@@ -199,7 +200,7 @@ def test_root_outlives_boots_and_is_in_no_dump(node):
     expect(zone_key(node)[0] == key, "the zone's key changed")
     node.stop()
 
-    root = outside(WORK / "state", log, {n: values[n] for n in (0, 2, 4)})
+    root = outside(WORK / "lived", log, {n: values[n] for n in (0, 2, 4)})
     expect(hkdf(root, digest, b"volume") == key, "the zone's key does not follow from the root")
     words = [root[i:i + 8] for i in range(0, 32, 8)]
     dumps = [WORK / "core", WORK / "crb", *sorted(WORK.glob("ram*"))]
@@ -213,14 +214,14 @@ def test_root_outlives_boots_and_is_in_no_dump(node):
     for dump in dumps:
         dump.unlink()
 
-    with Node(name="test-tpm", **NODE) as again:
+    with Node(name="test-tpm", **LIVED) as again:
         info = core(again)
         expect(info["root"] == "tpm" and info["sealing"], "second boot", info)
         expect(pcrs(again.check, (13,))[13] == closed(info["key"]), "PCR 13 of the second boot")
         expect(zone_key(again) == (key, srk, digest), "another key after a restart")
         again.check("tpm2_changeauth -c owner secret")
     # The owner has a password now: the Core gets no root, and the door is closed all the same.
-    with Node(name="test-tpm", **NODE) as denied:
+    with Node(name="test-tpm", **LIVED) as denied:
         info = core(denied)
         expect(info["root"] == "tpm" and info["sealing"] is False, "third boot", info)
         expect(pcrs(denied.check, (13,))[13] == closed(info["key"]), "PCR 13 of the third boot")
