@@ -9,3 +9,9 @@ $(BUILD)/bench/verify_bench: bench/verify/verify_bench.c $(FORGE_only) \
 .PHONY: bench-verify
 bench-verify: $(BUILD)/bench/verify_bench
 	$(Q)$< $(BUILD)/bench/verify.json
+
+#: make bench-attest   what launch, evidence and verdict add to a zone's start, in a node
+.PHONY: bench-attest
+bench-attest: all
+	$(Q)$(RUN_NODE)
+	$(Q)bench/attest
