@@ -10,6 +10,7 @@
 #include <cloister/verify.h>
 #include "../../verify/hex.h"
 #include "../../verify/http.h"
+#include "../cloister/ask.h"
 #include "../cloister/cleanup.h"
 #include "../cloister/message.h"
 #include "../cloister/verbs.h"
@@ -101,7 +102,7 @@ static int fetch(struct request *r)
 	if (code)
 		return code;
 	if (r->has_zone) {
-		int n = cl_fetch_report(r->zone.host, r->zone.port, r->nonce, r->timeout_ms, report,
+		int n = ask_zone_report(r->zone.host, r->zone.port, r->nonce, r->timeout_ms, report,
 					error);
 		if (n < 0)
 			return fail(EXIT_NO_REPORT, "--zone %s: %s; is the zone's port published?",

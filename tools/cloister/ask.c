@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <time.h>
+#include "ask.h"
+
+#define RETRY_MS 500
+// Not all of the time on one connection: one that a forwarder took before the zone listened hangs.
+#define TRY_MS 15000u
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
+
+static bool again(int64_t end)
+{
+	if (now_ms() + RETRY_MS >= end)
+		return false;
+	struct timespec pause = {.tv_nsec = RETRY_MS * 1000000l};
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static uint32_t one_try(uint32_t timeout_ms)
+{
+	return timeout_ms < TRY_MS ? timeout_ms : TRY_MS;
+}
+
+int ask_zone_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPORT_NONCE_SIZE],
+		    uint32_t timeout_ms, uint8_t report[CL_REPORT_MAX], char error[CL_ERROR_SIZE])
+{
+	int64_t end = now_ms() + timeout_ms;
+	int n;
+
+	do
+		n = cl_fetch_report(host, port, nonce, one_try(timeout_ms), report, error);
+	while (n < 0 && again(end));
+	return n;
+}
+
+int ask_zone_spki(const char *host, uint16_t port, const char *starttls, uint32_t timeout_ms,
+		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+{
+	int64_t end = now_ms() + timeout_ms;
+	int rc;
+
+	do
+		rc = cl_fetch_spki(host, port, starttls, one_try(timeout_ms), spki, error);
+	while (rc && again(end));
+	return rc;
+}
