@@ -317,11 +317,13 @@ check "the ECC node's chain" chains node_d
 nonce=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 check "evidence" fetch "$node_a" --nonce "$nonce"
 check "evidence: OpenSSL verifies it" bundle_is "$nonce" node
-background python3 "$parts" zone >"$tmp/zone"
-check "evidence with a zone's report" fetch "$node_d" --zone "127.0.0.1:$(port_of "$tmp/zone")"
+background python3 "$parts" zone 4 >"$tmp/zone"
+check "a zone whose time is over before it listens" exits 4 "$cloister" evidence fetch --timeout 1 \
+	--node "127.0.0.1:$node_d" --zone "127.0.0.1:$(port_of "$tmp/zone")" -o "$tmp/bundle"
+check "evidence with the report of a zone that listens late" fetch "$node_d" --zone "127.0.0.1:$(port_of "$tmp/zone")"
 check "evidence with a zone's report: OpenSSL verifies it" bundle_is - report
 check "a zone that is not there" exits 4 "$cloister" evidence fetch --node "127.0.0.1:$node_a" \
-	--zone 127.0.0.1:1 -o "$tmp/bundle"
+	--zone 127.0.0.1:1 --timeout 1 -o "$tmp/bundle"
 check "a bad nonce" usage "64 hex digits" "$cloister" evidence fetch --node "127.0.0.1:$node_a" \
 	--nonce 00 -o "$tmp/bundle"
 check "what is no evidence" exits 4 "$cloister" evidence fetch \

@@ -4,7 +4,8 @@
 an evidence bundle with nothing of Cloister's.
 
   enrol_parts.py node HOW PORT [OTHERPORT]  between the registrar and the service on PORT; prints its own
-  enrol_parts.py zone                       a report service whose report is text; prints its port
+  enrol_parts.py zone N                     a report service that is not there for N connections, then
+                                             reports text; prints its port
   enrol_parts.py bundle FILE NONCE LOG      check a bundle; "-" for no nonce that is known
 """
 import hashlib
@@ -113,7 +114,13 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
 
 class Zone(Liar):
+    deaf = 0  # so many connections end before it listens, as a forwarder ends them
+
     def do_GET(self):
+        if Zone.deaf:
+            Zone.deaf -= 1
+            self.close_connection = True
+            return
         self.reply(200, "application/cose", REPORT + self.path.encode())
 
 
@@ -210,6 +217,7 @@ def main():
     if sys.argv[1] == "bundle":
         bundle(*sys.argv[2:5])
     elif sys.argv[1] == "zone":
+        Zone.deaf = int(sys.argv[2])
         serve(Zone)
     else:
         Liar.how, Liar.upstream = sys.argv[2], int(sys.argv[3])
