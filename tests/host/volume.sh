@@ -48,10 +48,11 @@ run() {
 		--tpm "$tmp/tpm.sock" --publish "127.0.0.1:$port:5432" "$@" "$image" >/dev/null 2>"$tmp/err"
 }
 # Wait until it is ready or has ended; its console is then in the file log.
-settle() {
+settle() { settle_at 'cloister-zone: ready'; }
+settle_at() {
 	for _ in $(seq 600); do
 		"$cloister" logs pg >"$tmp/log" 2>/dev/null
-		! grep -q 'cloister-zone: ready' "$tmp/log" || return 0
+		! grep -q "$1" "$tmp/log" || return 0
 		"$cloister" inspect pg | grep -q '"status": "ended"' && return 1
 		sleep 0.5
 	done
@@ -157,4 +158,16 @@ check "rows are there" rows 1500
 rm -rf "$tmp/tpm"
 restart_tpm
 check "with another TPM it is refused" refused "the TPM has no counter" "$tmp/disk"
+
+# The host has removed the counter: the zone makes a new volume in an empty file. What of it carries the
+# generation, in the older file, must not make the old contents those of the new volume.
+truncate -s 128M "$tmp/new"
+check "an empty file and no counter" run "$tmp/new"
+check "a new volume" settle_at 'volume data: open'
+kill -9 "$(field <("$cloister" inspect pg) 'j["qemu"]["pid"]')"
+"$cloister" stop pg >/dev/null 2>&1
+restart_tpm
+dd if="$tmp/new" of="$tmp/disk" bs=1M skip=64 seek=64 conv=notrunc,sparse status=none
+check "its second half in the older file is refused" refused "generation was changed" "$tmp/disk"
+check "it opens itself" up "$tmp/new"
 exit "$failed"

@@ -23,25 +23,26 @@ static void hex(const uint8_t *from, size_t size, char *to)
 // Expected values: RFC 5869 written down once more, in Python.
 static void keys(void **state)
 {
-	uint8_t secret[CL_SEAL_KEY_SIZE], context[CL_SEAL_CONTEXT];
+	uint8_t secret[CL_SEAL_KEY_SIZE], context[CL_SEAL_CONTEXT], disk[VOLUME_KEY_SIZE];
 	struct volume_keys k, other;
 	char text[2 * VOLUME_KEY_SIZE + 1];
 
 	for (uint8_t i = 0; i < sizeof(secret); i++)
 		secret[i] = i;
 	assert_int_equal(keys_derive(secret, &k), 0);
-	hex(k.volume, sizeof(k.volume), text);
+	assert_int_equal(keys_disk(&k, "01234567-89ab-4cde-8f01-23456789abcd", disk), 0);
+	hex(disk, sizeof(disk), text);
 	assert_string_equal(text,
-			    "bd1ed7781aec56513d277bae844f83a24d5e65723220870202d047bdc3034e62"
-			    "cc455998ae8661b3cdf87f751d16f56ddc1d73d446a0ebead3643313967e88c4"
-			    "be51d5901f42f1790a321a8f725f00d0eb39e5c32b547d84741936a0a9d13902");
+			    "6f4e1191428a8284181cda22a6d702c8df3daf04cd4b5e3f6ab819f8404d086c"
+			    "931d30b6820a89fc8704283bfa12e8f2aa4d1175182500ae12905b153b701c64"
+			    "e6f7fe3c8e25137c1b0415d84a82ac27a63328f4a4c27dc5afb5cf6c0ad66035");
 	hex(k.auth, sizeof(k.auth), text);
 	assert_string_equal(text,
-			    "ebf00d338db2ce0b671a908935daeebe6a290456edbcd3d0e1f67f2dc925db3d");
-	assert_int_equal(k.index, 0x01b52116);
+			    "e865c9fed3f9a36646a0b9555660233251d7b04b4e90165b3fea2bdea0f92a85");
+	assert_int_equal(k.index, 0x01bcdc6c);
 	secret[31] ^= 1;
 	assert_int_equal(keys_derive(secret, &other), 0);
-	assert_memory_not_equal(k.volume, other.volume, sizeof(k.volume));
+	assert_memory_not_equal(k.disks, other.disks, sizeof(k.disks));
 	assert_memory_not_equal(k.auth, other.auth, sizeof(k.auth));
 	assert_int_equal(other.index & ~COUNTER_MASK, COUNTER_BASE);
 
@@ -50,6 +51,35 @@ static void keys(void **state)
 	assert_string_equal(text,
 			    "fd41bb87bd3466754ae4ec0d28dec88e93f4f285a57d88a89856925ded0890d9");
 	assert_int_equal(keys_context("a23456789012345678901234567890123", context), -EINVAL);
+}
+
+// A volume that takes another's place, or whose UUID the host changed, has another key.
+static void key_of_a_disk(void **state)
+{
+	char uuid[UUID_LENGTH + 1], second[UUID_LENGTH + 1];
+	uint8_t a[VOLUME_KEY_SIZE], b[VOLUME_KEY_SIZE];
+	struct volume_keys k = {.disks = "any"};
+
+	assert_int_equal(keys_new_uuid(uuid), 0);
+	assert_int_equal(keys_new_uuid(second), 0);
+	assert_string_not_equal(uuid, second);
+	assert_int_equal(strlen(uuid), UUID_LENGTH);
+	for (unsigned i = 0; i < UUID_LENGTH; i++)
+		assert_true(i == 8 || i == 13 || i == 18 || i == 23
+				    ? uuid[i] == '-'
+				    : strchr("0123456789abcdef", uuid[i]) != NULL);
+	assert_int_equal(uuid[14], '4');
+	assert_int_equal(keys_disk(&k, uuid, a), 0);
+	for (unsigned i = 0; i < UUID_LENGTH; i++) {
+		uuid[i] ^= 1;
+		assert_int_equal(keys_disk(&k, uuid, b), 0);
+		assert_memory_not_equal(a, b, sizeof(a));
+		uuid[i] ^= 1;
+	}
+	uuid[UUID_LENGTH - 1] = '\0';
+	assert_int_equal(keys_disk(&k, uuid, b), -EINVAL);
+	assert_int_equal(keys_disk(&k, "", b), -EINVAL);
+	assert_int_equal(keys_disk(&k, "01234567-89ab-4cde-8f01-23456789abcd0", b), -EINVAL);
 }
 
 static void generation_block(void **state)
@@ -460,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys),
+		cmocka_unit_test(key_of_a_disk),
 		cmocka_unit_test(generation_block),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(crashes_and_copies),

@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 #include "keys.h"
 
@@ -60,12 +62,41 @@ int keys_derive(const uint8_t secret[CL_SEAL_KEY_SIZE], struct volume_keys *keys
 {
 	uint8_t index[4];
 
-	if (derive(secret, "cloister volume 1 key", keys->volume, sizeof(keys->volume)) ||
-	    derive(secret, "cloister volume 1 counter auth", keys->auth, sizeof(keys->auth)) ||
-	    derive(secret, "cloister volume 1 counter index", index, sizeof(index)))
+	if (derive(secret, "cloister volume 2 disks", keys->disks, sizeof(keys->disks)) ||
+	    derive(secret, "cloister volume 2 counter auth", keys->auth, sizeof(keys->auth)) ||
+	    derive(secret, "cloister volume 2 counter index", index, sizeof(index)))
 		return -EIO;
 	uint32_t number = (uint32_t)index[0] << 24 | (uint32_t)index[1] << 16 |
 			  (uint32_t)index[2] << 8 | index[3];
 	keys->index = COUNTER_BASE | (number & COUNTER_MASK);
+	return 0;
+}
+
+int keys_disk(const struct volume_keys *keys, const char *uuid, uint8_t key[VOLUME_KEY_SIZE])
+{
+	static const char label[] = "cloister disk 2 ";
+	char info[sizeof(label) + UUID_LENGTH];
+
+	if (strlen(uuid) != UUID_LENGTH)
+		return -EINVAL;
+	memcpy(info, label, sizeof(label) - 1);
+	memcpy(info + sizeof(label) - 1, uuid, UUID_LENGTH + 1);
+	return derive(keys->disks, info, key, VOLUME_KEY_SIZE);
+}
+
+int keys_new_uuid(char uuid[UUID_LENGTH + 1])
+{
+	uint8_t r[16];
+
+	if (RAND_bytes(r, sizeof(r)) != 1)
+		return -EIO;
+	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
+	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+	for (unsigned i = 0, at = 0; i < sizeof(r); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			uuid[at++] = '-';
+		sprintf(uuid + at, "%02x", r[i]);
+		at += 2;
+	}
 	return 0;
 }

@@ -16,6 +16,11 @@
 #define SLOTS_MAX      32
 #define TOKENS_MAX     32
 
+static void wipe_key(uint8_t (*key)[VOLUME_KEY_SIZE])
+{
+	explicit_bzero(*key, sizeof(*key));
+}
+
 static void free_device(struct crypt_device **cd)
 {
 	crypt_free(*cd);
@@ -41,8 +46,9 @@ static int init_device(struct crypt_device **cd, const char *disk)
 	return rc;
 }
 
-int luks_format(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char **why)
+int luks_format(const char *disk, const struct volume_keys *keys, const char **why)
 {
+	__attribute__((cleanup(wipe_key))) uint8_t key[VOLUME_KEY_SIZE];
 	__attribute__((cleanup(free_device))) struct crypt_device *cd = NULL;
 	struct crypt_params_integrity integrity = {0};
 	struct crypt_params_luks2 luks2 = {
@@ -50,13 +56,18 @@ int luks_format(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char
 		.integrity_params = &integrity,
 		.sector_size = FORMAT_SECTOR,
 	};
+	char uuid[UUID_LENGTH + 1];
 
 	*why = "the disk cannot be formatted";
-	int rc = init_device(&cd, disk);
+	int rc = keys_new_uuid(uuid);
+	if (!rc)
+		rc = keys_disk(keys, uuid, key);
+	if (!rc)
+		rc = init_device(&cd, disk);
 	if (!rc)
 		rc = crypt_set_data_offset(cd, FORMAT_OFFSET);
 	return rc ? rc
-		  : crypt_format(cd, CRYPT_LUKS2, FORMAT_CIPHER, FORMAT_MODE, NULL,
+		  : crypt_format(cd, CRYPT_LUKS2, FORMAT_CIPHER, FORMAT_MODE, uuid,
 				 (const char *)key, VOLUME_KEY_SIZE, &luks2);
 }
 
@@ -119,9 +130,10 @@ static int check_tables(const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode)
 	return rc;
 }
 
-int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode,
+int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode mode,
 	      const char **why)
 {
+	__attribute__((cleanup(wipe_key))) uint8_t key[VOLUME_KEY_SIZE];
 	__attribute__((cleanup(free_device))) struct crypt_device *cd = NULL;
 	struct luks_header header;
 
@@ -138,6 +150,11 @@ int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], enum luks_mo
 	*why = luks_header_check(&header);
 	if (*why)
 		return -EKEYREJECTED;
+	const char *uuid = crypt_get_uuid(cd);
+	*why = "the header's UUID is none";
+	rc = uuid ? keys_disk(keys, uuid, key) : -EINVAL;
+	if (rc)
+		return rc;
 	*why = "the volume is not this image's (another launch digest or another machine has "
 	       "another key)";
 	rc = crypt_activate_by_volume_key(cd, LUKS_NAME, (const char *)key, VOLUME_KEY_SIZE,

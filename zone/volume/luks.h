@@ -46,8 +46,8 @@ int luks_table_check(const char *type, const char *parameters, const uint8_t key
 enum luks_mode { LUKS_JOURNAL = 'J', LUKS_DIRECT = 'D' };
 
 /* All: 0, or negative errno with *why. Formatting leaves the device closed. */
-int luks_format(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], const char **why);
-int luks_open(const char *disk, const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode,
+int luks_format(const char *disk, const struct volume_keys *keys, const char **why);
+int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode mode,
 	      const char **why);
 int luks_close(void);
 

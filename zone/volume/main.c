@@ -136,15 +136,15 @@ static int create(struct volume *v, enum counter_state state)
 	say("volume %s: it is new, and being made", v->name);
 	if (state == COUNTER_NONE && counter_define(&v->counter, why))
 		return refuse(v, "%s", why);
-	int rc = luks_format(DISK, v->keys.volume, &what);
+	int rc = luks_format(DISK, &v->keys, &what);
 	if (!rc)
-		rc = luks_open(DISK, v->keys.volume, LUKS_DIRECT, &what);
+		rc = luks_open(DISK, &v->keys, LUKS_DIRECT, &what);
 	if (rc)
 		return refuse(v, "%s: %s", what, strerror(-rc));
 	rc = fs_wipe(LUKS_PATH);
 	luks_close();
 	if (!rc)
-		rc = luks_open(DISK, v->keys.volume, LUKS_JOURNAL, &what);
+		rc = luks_open(DISK, &v->keys, LUKS_JOURNAL, &what);
 	if (!rc)
 		rc = fs_make(LUKS_PATH, v->uid, v->gid);
 	if (rc)
@@ -166,7 +166,7 @@ static enum disk_state look(struct volume *v, uint64_t *generation, const char *
 	if (!rc && blank)
 		return DISK_BLANK;
 	if (!rc)
-		rc = luks_open(DISK, v->keys.volume, LUKS_JOURNAL, what);
+		rc = luks_open(DISK, &v->keys, LUKS_JOURNAL, what);
 	if (rc)
 		return DISK_UNFINISHED;
 	rc = fs_generation(LUKS_PATH, generation);
