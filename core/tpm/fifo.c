@@ -62,13 +62,14 @@ static bool ready(void)
 
 int fifo_open(uint64_t registers)
 {
-	base = registers;
-	if (tpm_kind_at(base) != TPM_FIFO)
+	if (tpm_kind_at(registers) != TPM_FIFO)
 		return -CL_EIO;
+	base = registers;
 	/* The firmware may have kept it. */
 	if (!wait_access(0))
 		set(ACCESS, ACCESS_REQUEST);
-	return wait_access(TPM_TIMEOUT_MS) && ready() ? 0 : -CL_EIO;
+	base = wait_access(TPM_TIMEOUT_MS) && ready() ? registers : 0;
+	return base ? 0 : -CL_EIO;
 }
 
 /* It must want more up to the last byte, and none behind it. */
