@@ -55,7 +55,7 @@ $(CORE_OUT)/cloister-core.elf: $(CORE_OUT)/cloister-core.elf64
 -include $(CORE_OBJ:.o=.d)
 
 #: make check-size     lines of code of the Core against its budget
-CORE_LINES_MAX := 12200
+CORE_LINES_MAX := 12400
 .PHONY: check-size
 check-size:
 	$(Q)scripts/core-lines $(CORE_LINES_MAX)

@@ -114,7 +114,8 @@ class Machine:
     measured: UEFI, a TPM and the boot image on an EFI system partition. `esp` replaces files there
     ({"cloister/host.env": bytes or Path; None: no such file}). The TPM, the UEFI variables and that
     disk live in `state`; if it is given they stay, and the next node with it goes on with them.
-    `boot_disk` is a whole disk image to boot from instead, `tpm` a TPM for the other ways to boot.
+    `boot_disk` is a whole disk image to boot from instead, `tpm` a TPM for the other ways to boot: True
+    or "crb" for one with a command response buffer, "tis" for one with a FIFO.
     """
 
     SOCKETS = ("console.sock", "agent.sock", "qmp.sock", "monitor.sock")
@@ -138,7 +139,8 @@ class Machine:
         self.esp, self.boot_disk = dict(esp or {}), boot_disk
         self.state = Path(state).absolute() if state else None
         self.tpm = None
-        self.with_tpm = tpm or boot == "measured"
+        # Its interface, or None.
+        self.with_tpm = "crb" if tpm is True or (not tpm and boot == "measured") else tpm or None
         self.process = None
         self._lock = None
 
@@ -286,7 +288,7 @@ class Machine:
             "-chardev", chardev("monitor"), "-mon", "chardev=monitor,mode=readline",
             "-chardev", chardev("qmp"), "-mon", "chardev=qmp,mode=control",
             *(("-device", "amd-iommu") if self.iommu else ()),
-            *(Swtpm.QEMU if self.with_tpm else ()),
+            *(Swtpm.qemu(self.with_tpm) if self.with_tpm else ()),
             *disk("root", root.resolve()), *disk("payload", payload.resolve()),
             "-netdev", "user,id=net" + forwards,
             "-device", f"virtio-net-pci,netdev=net,romfile={virtio}",

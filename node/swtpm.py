@@ -59,8 +59,12 @@ class Swtpm:
     """One swtpm process that serves SOCKET (relative to run_dir) until QEMU leaves it."""
 
     SOCKET = "tpm.sock"
-    QEMU = ["-chardev", f"socket,id=tpm,path={SOCKET}", "-tpmdev", "emulator,id=tpm,chardev=tpm",
-            "-device", "tpm-crb,tpmdev=tpm"]
+
+    @classmethod
+    def qemu(cls, interface):
+        """QEMU's options for one with this interface: crb or tis."""
+        return ["-chardev", f"socket,id=tpm,path={cls.SOCKET}",
+                "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", f"tpm-{interface},tpmdev=tpm"]
 
     def __init__(self, run_dir, state, ca):
         self.run_dir, self.state, self.ca = Path(run_dir), Path(state), Path(ca)

@@ -8,7 +8,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "tpm/command.h"
-#include "tpm/crb.h"
+#include "tpm/interface.h"
 
 #define PCR_CORE    13u
 #define POLICY_PCRS (1u << 0 | 1u << 2 | 1u << 4 | 1u << PCR_CORE)
@@ -118,19 +118,19 @@ static const char *use_tpm(void)
 const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes)
 {
 	struct tpm_place place;
-	const char *why;
-	int r = tpm_find(rsdp, &place);
+	const char *why = tpm_locate(rsdp, &place);
 
-	if (!r)
-		r = crb_open(&place, core_base, core_bytes);
-	if (r == -CL_ENOENT) {
-		log_info("root: none: no TPM with a command response buffer");
+	if (why)
+		return why;
+	if (place.kind == TPM_NONE) {
+		log_info("root: none: no TPM");
 		return NULL;
 	}
-	if (r)
-		return "the TPM does not answer; turn the machine off and on, or the TPM off";
+	if (tpm_open(&place, core_base, core_bytes))
+		return "the TPM does not answer, or not by the interface that ACPI tells of; turn "
+		       "the machine off and on, or the TPM off in the firmware";
 	why = use_tpm();
 	tpm_wipe();
-	crb_close();
+	tpm_close();
 	return why;
 }

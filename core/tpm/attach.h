@@ -11,7 +11,16 @@
  *      on, and the policy of 1 cannot be met any more until the TPM is reset.
  *
  * The host may set the owner's authorization value, clear the TPM, break it: then there is no root,
- * or the Core does not start. Whatever fails, the host does not run while the policy could be met.
+ * or the Core does not start. Whatever fails, the host does not run while the policy could be met,
+ * or while PCR 13 would still take a key of the host's making. So a TPM that the Core cannot drive
+ * ends the boot as well. The host runs with root "none" only if
+ *
+ *   - there is no TPM: nothing to quote;
+ *   - the TPM has no SHA-256 bank: there is no such PCR 13 to quote or to bind to, and one that the
+ *     host switches on exists from the TPM's next reset on, which is a boot: the Core is first
+ * again;
+ *   - PCR 13 is not zero: it cannot become the value that a verifier wants, nor zero again, before
+ * the next reset. Who extended it ran before the Core, so what PCR 0 to 7 hold tells of them.
  */
 #ifndef CORE_TPM_ATTACH_H
 #define CORE_TPM_ATTACH_H

@@ -4,7 +4,7 @@
 #include <bearssl.h>
 
 #include "lib/string.h"
-#include "tpm/crb.h"
+#include "tpm/interface.h"
 #include "tpm/hw.h"
 #include "tpm/wire.h"
 
@@ -114,7 +114,7 @@ static int run(bool gives_handle, uint32_t ms, uint32_t *handle)
 		return -CL_E2BIG;
 	/* Sent again unchanged: these codes say that nothing was done (part 3, section 5.3). */
 	for (unsigned n = 0; n < RETRIES; n++) {
-		r = crb_transmit(command_buf, out.len, response_buf, sizeof(response_buf), ms);
+		r = tpm_transmit(command_buf, out.len, response_buf, sizeof(response_buf), ms);
 		if (r < 0)
 			return -CL_EIO;
 		in = (struct tpm_in){.at = response_buf, .left = (uint32_t)r};

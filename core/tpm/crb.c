@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tpm/crb.h"
-
-#include "boot/acpi.h"
 #include "lib/string.h"
 #include "tpm/hw.h"
-
-/* ACPI's TPM2 table. */
-#define TPM2_CONTROL_AREA 40
-#define TPM2_START_METHOD 48
-#define START_METHOD_CRB  7
+#include "tpm/interface.h"
 
 /* PTP, tables 34 to 48. */
 #define LOC_STATE	    0x00
@@ -18,10 +11,6 @@
 #define LOC_CTRL	    0x08
 #define LOC_CTRL_REQUEST    0x01u
 #define LOC_CTRL_RELINQUISH 0x02u
-#define INTF_ID		    0x30
-#define INTF_ID_TYPE	    0x0fu
-#define INTF_TYPE_CRB	    1u
-#define CONTROL_AREA	    0x40
 #define CTRL_REQ	    0x40
 #define CTRL_REQ_READY	    0x01u
 #define CTRL_REQ_IDLE	    0x02u
@@ -35,12 +24,7 @@
 #define CTRL_RSP_SIZE	    0x64
 #define CTRL_RSP_ADDR	    0x68
 
-/* PTP, table 17: TIMEOUT_A to D are 2 s at most; a TPM may be slow to see a cancel. */
-#define TIMEOUT_MS 2000u
-#define CANCEL_MS  20000u
-#define BUFFER_MAX 4096u
-#define HEADER	   10u
-#define SIZE_AT	   2u
+#define BUFFER_MAX	    4096u
 
 static struct crb {
 	bool usable;
@@ -48,17 +32,6 @@ static struct crb {
 	uint64_t command, response;
 	uint32_t command_cap, response_cap;
 } crb;
-
-int tpm_find(uint64_t rsdp, struct tpm_place *place)
-{
-	uint32_t length;
-	const uint8_t *table = acpi_table(rsdp, "TPM2", &length);
-
-	if (!table || acpi_field(table, TPM2_START_METHOD, 4) != START_METHOD_CRB)
-		return -CL_ENOENT;
-	place->registers = acpi_field(table, TPM2_CONTROL_AREA, 8) - CONTROL_AREA;
-	return 0;
-}
 
 static uint32_t get(uint32_t at)
 {
@@ -70,25 +43,14 @@ static void set(uint32_t at, uint32_t value)
 	tpm_hw_write(crb.base + at, value);
 }
 
-/* Until the bits of `mask` are `want`. */
 static bool wait(uint32_t at, uint32_t mask, uint32_t want, uint32_t ms)
 {
-	uint64_t end = tpm_hw_ms() + ms;
-
-	for (;;) {
-		bool late = tpm_hw_ms() >= end;
-
-		if ((get(at) & mask) == want)
-			return true;
-		if (late)
-			return false;
-		tpm_hw_pause();
-	}
+	return tpm_wait(crb.base + at, 4, mask, want, ms);
 }
 
 static bool in_reach(uint64_t pa, uint32_t size, uint64_t avoid, uint64_t bytes)
 {
-	return size >= HEADER && pa <= SIZE_4G - size &&
+	return size >= TPM_HEADER && pa <= SIZE_4G - size &&
 	       (pa + size <= avoid || pa >= avoid + bytes);
 }
 
@@ -98,22 +60,22 @@ static bool ready(void)
 	if (get(CTRL_START) || get(CTRL_STS) & CTRL_STS_ERROR)
 		return false;
 	set(CTRL_REQ, CTRL_REQ_READY);
-	return wait(CTRL_REQ, CTRL_REQ_READY, 0, TIMEOUT_MS) &&
-	       wait(CTRL_STS, CTRL_STS_IDLE, 0, TIMEOUT_MS);
+	return wait(CTRL_REQ, CTRL_REQ_READY, 0, TPM_TIMEOUT_MS) &&
+	       wait(CTRL_STS, CTRL_STS_IDLE, 0, TPM_TIMEOUT_MS);
 }
 
-int crb_open(const struct tpm_place *place, uint64_t avoid, uint64_t bytes)
+int crb_open(uint64_t registers, uint64_t avoid, uint64_t bytes)
 {
 	uint32_t cap;
 
-	crb = (struct crb){.base = place->registers};
+	crb = (struct crb){.base = registers};
 	if (crb.base % PAGE_SIZE || !in_reach(crb.base, PAGE_SIZE, avoid, bytes))
 		return -CL_EINVAL;
-	if (get(LOC_STATE) == UINT32_MAX || (get(INTF_ID) & INTF_ID_TYPE) != INTF_TYPE_CRB)
-		return -CL_ENOENT;
+	if (get(LOC_STATE) == UINT32_MAX || tpm_kind_at(crb.base) != TPM_CRB)
+		return -CL_EIO;
 	set(LOC_CTRL, LOC_CTRL_REQUEST);
 	if (!wait(LOC_STATE, LOC_STATE_ASSIGNED | LOC_STATE_ACTIVE | LOC_STATE_VALID,
-		  LOC_STATE_ASSIGNED | LOC_STATE_VALID, TIMEOUT_MS))
+		  LOC_STATE_ASSIGNED | LOC_STATE_VALID, TPM_TIMEOUT_MS))
 		return -CL_EIO;
 	crb.command = get(CTRL_CMD_ADDR) | (uint64_t)get(CTRL_CMD_ADDR + 4) << 32;
 	crb.response = get(CTRL_RSP_ADDR) | (uint64_t)get(CTRL_RSP_ADDR + 4) << 32;
@@ -125,7 +87,7 @@ int crb_open(const struct tpm_place *place, uint64_t avoid, uint64_t bytes)
 	    !in_reach(crb.response, crb.response_cap, avoid, bytes))
 		return -CL_EINVAL;
 	/* The firmware has left no command under way, or it never ends. */
-	crb.usable = wait(CTRL_START, 1, 0, CANCEL_MS) && ready();
+	crb.usable = wait(CTRL_START, 1, 0, TPM_CANCEL_MS) && ready();
 	return crb.usable ? 0 : -CL_EIO;
 }
 
@@ -133,7 +95,7 @@ int crb_open(const struct tpm_place *place, uint64_t avoid, uint64_t bytes)
 static int give_up(void)
 {
 	set(CTRL_CANCEL, 1);
-	crb.usable = wait(CTRL_START, 1, 0, CANCEL_MS);
+	crb.usable = wait(CTRL_START, 1, 0, TPM_CANCEL_MS);
 	set(CTRL_CANCEL, 0);
 	return -CL_EIO;
 }
@@ -141,35 +103,31 @@ static int give_up(void)
 static int receive(uint8_t *response, uint32_t cap)
 {
 	uint32_t most = cap < crb.response_cap ? cap : crb.response_cap;
-	const uint8_t *field = response + SIZE_AT;
 
-	tpm_hw_copy_in(response, crb.response, HEADER);
-	uint32_t size = (uint32_t)field[0] << 24 | (uint32_t)field[1] << 16 |
-			(uint32_t)field[2] << 8 | field[3];
+	tpm_hw_copy_in(response, crb.response, TPM_HEADER);
+	int size = tpm_response_size(response, most);
 
-	if (size < HEADER)
-		return -CL_EIO;
-	if (size > most)
-		return -CL_E2BIG;
-	tpm_hw_copy_in(response + HEADER, crb.response + HEADER, size - HEADER);
-	return (int)size;
+	if (size > 0)
+		tpm_hw_copy_in(response + TPM_HEADER, crb.response + TPM_HEADER,
+			       (uint32_t)size - TPM_HEADER);
+	return size;
 }
 
 int crb_transmit(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t cap,
 		 uint32_t ms)
 {
-	static const uint8_t none[HEADER];
+	static const uint8_t none[TPM_HEADER];
 
 	if (!crb.usable)
 		return -CL_EIO;
-	if (size > crb.command_cap || cap < HEADER)
+	if (size > crb.command_cap || cap < TPM_HEADER)
 		return -CL_E2BIG;
 	if (!ready()) {
 		crb.usable = false;
 		return -CL_EIO;
 	}
 	/* An answer of before is none to this command. */
-	tpm_hw_copy_out(crb.response, none, HEADER);
+	tpm_hw_copy_out(crb.response, none, TPM_HEADER);
 	tpm_hw_copy_out(crb.command, command, size);
 	set(CTRL_START, 1);
 	if (!wait(CTRL_START, 1, 0, ms))
@@ -189,7 +147,7 @@ void crb_close(void)
 		tpm_hw_copy_out(crb.command, none, crb.command_cap);
 		tpm_hw_copy_out(crb.response, none, crb.response_cap);
 		set(CTRL_REQ, CTRL_REQ_IDLE);
-		wait(CTRL_REQ, CTRL_REQ_IDLE, 0, TIMEOUT_MS);
+		wait(CTRL_REQ, CTRL_REQ_IDLE, 0, TPM_TIMEOUT_MS);
 		set(LOC_CTRL, LOC_CTRL_RELINQUISH);
 	}
 	crb.usable = false;

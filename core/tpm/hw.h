@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TPM's registers and the time. Apart from crb.c so that tests can put a TPM here. */
+/* The TPM's registers and the time. Apart from the drivers so that tests can put a TPM here. */
 #ifndef CORE_TPM_HW_H
 #define CORE_TPM_HW_H
 

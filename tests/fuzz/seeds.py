@@ -220,6 +220,11 @@ def tpm():
         pcrs(0x2000, [closed]),
     ]
     seed('tpm', b'\0' + b''.join(steps))
+    # By a FIFO: right, an odd status, a byte at a time, no burst count, a byte too much.
+    for odd in (b'\x80', b'\x81\x80', b'\x81\x08', b'\x81\x10', b'\x82\1\0', b'\x82\0\0', b'\x84\1'):
+        seed('tpm', odd + b''.join(steps))
+    for how in (4, 12):
+        seed('tpm', b'\x80' + steps[0] + bytes([how]) + steps[1][1:] + b''.join(steps[8:]))
     for at in range(len(steps)):  # one refused, one lost, one lost for good
         for how in (2, 4, 12):
             odd = bytes([how]) + steps[at][1:]

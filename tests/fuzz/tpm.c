@@ -2,7 +2,8 @@
 /*
  * libFuzzer target for the TPM driver and what the Core does with it at boot: registers and answers
  * are the fuzzer's. Input: a byte that says what is odd about the registers, and those; then, for
- * each command, how it is answered.
+ * each command, how it is answered. The topmost bit of the first byte: it has a FIFO, no command
+ * response buffer; bits 0 to 2 say then what its status, its burst count and its end are like.
  */
 #include "boot/acpi.h"
 #include "cpu/master_key.h"
@@ -40,6 +41,11 @@ static struct {
 	bool session_over;
 	uint8_t last[64]; /* of the last response */
 	uint32_t last_code, last_size;
+	/* The FIFO. */
+	bool fifo;
+	enum { IDLE, READY, RECEPTION, EXECUTION, COMPLETION } phase;
+	uint32_t at, size;
+	uint32_t odd_status, burst, extra;
 } tpm;
 
 const uint8_t *acpi_table(uint64_t rsdp, const char *signature, uint32_t *length)
@@ -52,7 +58,7 @@ const uint8_t *acpi_table(uint64_t rsdp, const char *signature, uint32_t *length
 
 uint64_t acpi_field(const uint8_t *table, uint32_t at, uint32_t size)
 {
-	return at == 40 ? BASE + 0x40 : 7;
+	return at == 40 ? BASE + 0x40 : tpm.fifo ? 6 : 7;
 }
 
 const uint8_t *report_key_public(void)
@@ -138,8 +144,69 @@ static void start(void)
 		tpm.session_over = true;
 }
 
+/* ---- the FIFO: a byte at a time, by the phases of PTP, section 6.5.2 ---- */
+
+static uint8_t fifo_status(void)
+{
+	bool expects = tpm.phase == RECEPTION && (tpm.at < 6 || tpm.at < be32(tpm.buffer + 2));
+	bool avail = tpm.phase == COMPLETION && tpm.at < tpm.size;
+
+	return (uint8_t)((0x80u | (tpm.phase == READY ? 0x40u : 0) | (avail ? 0x10u : 0) |
+			  (expects ? 0x08u : 0)) ^
+			 tpm.odd_status);
+}
+
+static void fifo_control(uint8_t value)
+{
+	if (value == 0x40) {
+		if (tpm.phase == EXECUTION && tpm.deaf) {
+			tpm.given_up = true;
+			return;
+		}
+		tpm.running = false;
+		tpm.phase = tpm.phase == IDLE || tpm.phase == READY ? READY : IDLE;
+		tpm.at = 0;
+	}
+	if (value == 0x20) {
+		require(tpm.phase == RECEPTION && tpm.at == be32(tpm.buffer + 2));
+		start();
+		tpm.phase = tpm.running ? EXECUTION : COMPLETION;
+		tpm.size = tpm.last_size < 2048 ? tpm.last_size + tpm.extra : 2048;
+		tpm.at = 0;
+	}
+}
+
+static void fifo_write(uint64_t pa, uint8_t value)
+{
+	require(pa == BASE || pa == BASE + 0x18 || pa == BASE + 0x24);
+	if (pa == BASE + 0x18)
+		fifo_control(value);
+	if (pa == BASE + 0x24) {
+		/* No more than it asks for, and only when it is ready. */
+		require(tpm.phase == READY || tpm.phase == RECEPTION);
+		require(tpm.at < sizeof(tpm.buffer));
+		tpm.phase = RECEPTION;
+		tpm.buffer[tpm.at++] = value;
+	}
+}
+
+static uint8_t fifo_read(uint64_t pa)
+{
+	if (pa == BASE)
+		return (uint8_t)tpm.state;
+	if (pa == BASE + 0x18)
+		return fifo_status();
+	require(pa == BASE + 0x24);
+	require(tpm.odd_status || tpm.phase == COMPLETION); /* an answer is there to be read */
+	return tpm.at < sizeof(tpm.buffer) ? tpm.buffer[tpm.at++] : 0xff;
+}
+
 uint32_t tpm_hw_read(uint64_t pa)
 {
+	if (tpm.fifo && pa == BASE + 0x18)
+		return fifo_status() | tpm.burst << 8;
+	if (tpm.fifo)
+		require(pa == BASE + 0x30);
 	switch (pa - BASE) {
 	case 0x00:
 		return tpm.state;
@@ -184,6 +251,11 @@ static void in_bounds(uint64_t pa, uint32_t size, uint64_t buffer, uint32_t cap)
 
 void tpm_hw_copy_in(uint8_t *to, uint64_t pa, uint32_t size)
 {
+	if (tpm.fifo) {
+		require(size == 1);
+		*to = fifo_read(pa);
+		return;
+	}
 	require(!tpm.running); /* an answer is there to be read */
 	in_bounds(pa, size, tpm.response, tpm.response_size);
 	memcpy(to, tpm.buffer + (pa - tpm.response), size);
@@ -191,6 +263,11 @@ void tpm_hw_copy_in(uint8_t *to, uint64_t pa, uint32_t size)
 
 void tpm_hw_copy_out(uint64_t pa, const uint8_t *from, uint32_t size)
 {
+	if (tpm.fifo) {
+		require(size == 1);
+		fifo_write(pa, *from);
+		return;
+	}
 	bool is_response = pa >= tpm.response && pa + size <= tpm.response + tpm.response_size;
 
 	if (!is_response)
@@ -221,6 +298,19 @@ static void registers(void)
 	tpm.command_size = tpm.response_size = SIZE;
 	tpm.state = 0x82;
 	tpm.interface = 1;
+	if (odd & 128) {
+		tpm.fifo = true;
+		tpm.state = 0xa0;
+		tpm.interface = 0;
+		tpm.burst = 64;
+		if (odd & 1)
+			tpm.odd_status = (uint32_t)take(&in, 1);
+		if (odd & 2)
+			tpm.burst = (uint32_t)take(&in, 2);
+		if (odd & 4)
+			tpm.extra = (uint32_t)take(&in, 1);
+		odd &= 0x30;
+	}
 	if (odd & 1)
 		tpm.command = take(&in, 8);
 	if (odd & 2)

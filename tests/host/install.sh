@@ -128,9 +128,15 @@ check check.no_initrd finding kernel error "no kernel with an initrd"
 check check.no_esp eval '"${node[@]}" check --root "$tree" | grep -q "^esp  *error"'
 
 # A TPM on the other end of a terminal. It answers with what is in the environment.
-mkdir -p "$tree/sys/class/tpm/tpm0/device"
+mkdir -p "$tree/sys/class/tpm/tpm0"
 echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
-ln -sfn /sys/bus/platform/drivers/tpm_crb "$tree/sys/class/tpm/tpm0/device/driver"
+tpm2_table() { # METHOD: how ACPI says that the TPM is reached
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(b"TPM2".ljust(48, b"\0") + struct.pack("<I", int(sys.argv[1])))' "$1" \
+		>"$tree/sys/firmware/acpi/tables/TPM2"
+}
+check check.tpm_without_table finding tpm warning "no TPM2 table"
+tpm2_table 7
 tpm() { # STATE TEXT PERMANENT [SELECT [SIZE]]
 	python3 - "$tree/dev/tpmrm0" "$3" "${4:-ffffff}" "${5:-0}" <<'PY' &
 import os, pty, struct, sys, tty
@@ -161,10 +167,23 @@ check check.tpm_owner_password tpm warning "has a password" 1
 check check.tpm_lockout tpm warning "locked out" 0x200
 check check.tpm_no_sha256 tpm warning "SHA-256" 0 000000
 check check.tpm_nonsense tpm unknown "Protocol error" 0 ffffff 1
-ln -sfn /sys/bus/platform/drivers/tpm_tis "$tree/sys/class/tpm/tpm0/device/driver"
-check check.tpm_tis finding tpm warning "tpm_tis"
+check check.tpm_crb tpm ok "(CRB)" 0
+tpm2_table 6
+check check.tpm_fifo tpm ok "(FIFO)" 0
+check check.tpm_fifo_owner_password tpm warning "has a password" 1
+for method in 0 1 2 8 9 11 12 263; do
+	tpm2_table "$method"
+	check "check.tpm_start_method_$method" finding tpm error "start method is $method "
+done
+rm -r "$tree/sys/class/tpm/tpm0"
+check check.tpm_linux_does_not_see finding tpm error "start method is 263 "
+mkdir "$tree/sys/class/tpm/tpm0"
+echo TPM2 >"$tree/sys/firmware/acpi/tables/TPM2"
+echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
+check check.tpm_table_cut finding tpm unknown "too short"
+tpm2_table 6
 echo 1 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
-check check.tpm_12 finding tpm warning "not a TPM 2.0"
+check check.tpm_12 finding tpm error "not a TPM 2.0"
 check check.arguments eval 'run check --what; [ "$code" -eq 2 ]'
 
 # ---- install

@@ -28,6 +28,7 @@ _directory = tempfile.TemporaryDirectory(prefix="cloister-test-tpm-")
 WORK = Path(_directory.name)
 NODE = {"tpm": True, "state": str(WORK / "state")}
 LIVED = {"tpm": True, "state": str(WORK / "lived")}  # this one gets an owner's password at its end
+TIS = {"tpm": "tis", "state": str(WORK / "tis")}
 VMM = "/usr/lib/cloister-tests/cl-vmm"
 POLICY_PCRS = (0, 2, 4, 13)
 KEY_ROOT = 3  # core/cpu/master_key.h
@@ -230,9 +231,8 @@ def test_root_outlives_boots_and_is_in_no_dump(node):
         expect("result -2" in said and "key " + "0" * 64 in said, "a key without a root", said)
 
 
-@case(timeout=600, node={**NODE, "boot": "grub-uefi", "state": str(WORK / "uefi")})
-def test_boot_log_replays(node):
-    "Under UEFI the log that the Core has kept gives the PCRs of the firmware, to the last event."
+def log_replays(node):
+    """The log that the Core has kept gives the PCRs of the firmware, to the last event."""
     log = node.run(f"{VMM} boot_log").out_bytes
     found = events(log)
     expect({pcr for pcr, _ in found} >= {0, 1, 4, 5, 7}, "few events", found)
@@ -243,6 +243,27 @@ def test_boot_log_replays(node):
     have = pcrs(node.check, range(8))
     expect(have == want, "replayed", have, want)
     expect(core(node)["sealing"], "no sealing", core(node))
+
+
+@case(timeout=600, node={**NODE, "boot": "grub-uefi", "state": str(WORK / "uefi")})
+def test_boot_log_replays(node):
+    "Under UEFI the log that the Core has kept replays."
+    log_replays(node)
+
+
+@case(timeout=600, node=TIS)
+def test_fifo(node):
+    "A TPM that is reached by its FIFO (TIS) is used as one with a command response buffer is."
+    expect("tpm_tis" in node.check("readlink /sys/class/tpm/tpm0/device/driver"), "not a FIFO")
+    test_pcr13_holds_the_key(node)
+    test_other_zones_other_keys(node)
+
+
+@case(timeout=600, node={**TIS, "boot": "measured", "state": str(WORK / "tis-measured")})
+def test_fifo_measured(node):
+    "A measured boot with a FIFO: the Core closes PCR 13, and the firmware's log replays."
+    test_pcr13_holds_the_key(node)
+    log_replays(node)
 
 
 @case(node={})

@@ -18,7 +18,7 @@
 #include "evidence/root.h"
 #include "tpm/attach.h"
 #include "tpm/command.h"
-#include "tpm/crb.h"
+#include "tpm/interface.h"
 #include "tpm/wire.h"
 #include "tpm_played.h"
 
@@ -77,7 +77,7 @@ static int setup_all(void **state)
 }
 
 /* A machine that was just switched on. */
-static int setup(void **state)
+static int switched_on(void)
 {
 	RAND_bytes(played.seed, sizeof(played.seed));
 	for (unsigned i = 0; i < 24; i++)
@@ -86,6 +86,18 @@ static int setup(void **state)
 	root_wipe();
 	master_key_init();
 	return report_key_init();
+}
+
+static int setup(void **state)
+{
+	played_fifo = false;
+	return switched_on();
+}
+
+static int setup_fifo(void **state)
+{
+	played_fifo = true;
+	return switched_on();
 }
 
 static void again(void)
@@ -98,7 +110,8 @@ static void again(void)
 
 static const char *boot(void)
 {
-	return tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES);
+	return tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, played_fifo ? 6 : 7), CORE_BASE,
+			  CORE_BYTES);
 }
 
 static void sha256(uint8_t out[32], const void *p, size_t n)
@@ -243,19 +256,89 @@ static void expect_none(const char *why)
 	assert_false(root_seals());
 }
 
+static const char *boot_without_table(void)
+{
+	return tpm_attach(tables("TCPA", 52, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES);
+}
+
 static void no_tpm(void **state)
 {
-	expect_none(tpm_attach(0, CORE_BASE, CORE_BYTES));
-	expect_none(tpm_attach(tables("TCPA", 52, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES));
-	expect_none(tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, 6), CORE_BASE, CORE_BYTES));
-	expect_none(tpm_attach(tables("TPM2", 48, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES));
-	played.absent = true;
-	expect_none(boot());
-	played.absent = false;
-	played.interface = 0; /* FIFO */
-	expect_none(boot());
+	for (unsigned i = 0; i < 2; i++) {
+		played.absent = i == 0;
+		played.absent_zero = i == 1;
+		expect_none(tpm_attach(0, CORE_BASE, CORE_BYTES));
+		expect_none(boot_without_table());
+	}
 	assert_int_equal(played.commands, 0);
+}
+
+/* The host does not run, and the reason says this; nothing was sent. */
+static void expect_refused(const char *why, const char *text)
+{
+	assert_non_null(why);
+	assert_non_null(strstr(why, text));
+	assert_non_null(strstr(why, "off"));
+	assert_string_equal(root_name(), "none");
+	assert_int_equal(played.commands, 0);
+}
+
+/* A TPM whose PCR 13 nobody would close: the host could put a key of its own there. */
+static void other_start_methods(void **state)
+{
+	char text[32];
+
+	for (uint32_t method = 0; method < 16; method++) {
+		if (method == 6 || method == 7)
+			continue;
+		snprintf(text, sizeof(text), "the start method %u;", method);
+		expect_refused(tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, method), CORE_BASE,
+					  CORE_BYTES),
+			       text);
+	}
+	expect_refused(
+		tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, 0x107), CORE_BASE, CORE_BYTES),
+		"the start method 263;");
+	/* too short to have one */
+	expect_refused(tpm_attach(tables("TPM2", 48, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES),
+		       "the start method 0;");
 	assert_memory_equal(played.pcr[13], zero, 32);
+}
+
+/* By the table one kind, by its registers another; or a table, and nothing there. */
+static void not_as_promised(void **state)
+{
+	for (uint32_t type = 0; type < 16; type++) {
+		bool right = played_fifo ? type == 0 || type == 15 : type == 1;
+
+		again();
+		played.interface = 0xabc0 | type;
+		if (right)
+			assert_null(boot());
+		else
+			expect_refused(boot(), "does not answer");
+	}
+	again();
+	played.absent = true;
+	expect_refused(boot(), "does not answer");
+	again();
+	played.absent_zero = true;
+	expect_refused(boot(), "does not answer");
+}
+
+/* Without a table: what answers where PC clients have a TPM is driven, or the host does not run. */
+static void found_without_a_table(void **state)
+{
+	assert_null(boot_without_table());
+	assert_true(closed());
+	assert_true(root_seals());
+	again();
+	played.vendor = 0; /* the state alone tells of it */
+	assert_null(tpm_attach(0, CORE_BASE, CORE_BYTES));
+	assert_true(closed());
+	expect_tidy();
+	again();
+	played.interface = 0x5;
+	expect_refused(boot_without_table(), "no ACPI table, interface type 5;");
 }
 
 static void pcr13_was_used(void **state)
@@ -463,6 +546,76 @@ static void any_answer_changed(void **state)
 	assert_true(sealed < tried);
 }
 
+/* ---- the FIFO ---- */
+
+/* Each of these is as good as no TPM, and none of them hangs. */
+static void lying_fifo(void **state)
+{
+	bool *const lies[] = {&played.no_burst,	    &played.never_expects, &played.always_expects,
+			      &played.avail_sticks, &played.never_avail,   &played.never_ready,
+			      &played.error_state};
+
+	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		again();
+		*lies[i] = true;
+		assert_non_null(boot());
+		assert_string_equal(root_name(), "none");
+		assert_false(root_seals());
+		assert_true(played.ms < 120000);
+	}
+}
+
+static void any_burst(void **state)
+{
+	static const uint32_t bursts[] = {1, 2, 9, 10, 11, 63, 64, 65, 4096, 0xffff};
+
+	for (unsigned i = 0; i < sizeof(bursts) / sizeof(bursts[0]); i++) {
+		again();
+		played.burst = bursts[i];
+		assert_null(boot());
+		assert_true(root_seals() && closed());
+		expect_tidy();
+	}
+}
+
+static void tell_other_size(unsigned nth, uint32_t code, uint8_t *response, uint32_t *size)
+{
+	if (nth == change_nth)
+		response[5] = (uint8_t)(*size + change_size);
+}
+
+/* More than the size tells, or less: no answer. */
+static void longer_and_shorter(void **state)
+{
+	played.extra_bytes = 1;
+	assert_non_null(boot());
+	again();
+	played.extra_bytes = 3000;
+	assert_non_null(boot());
+	for (unsigned n = 1, all = nr_commands(); n <= all; n++)
+		for (int by = -1; by <= 1; by += 2) {
+			again();
+			change_nth = n;
+			change_size = (uint32_t)by;
+			played.change = tell_other_size;
+			expect_safe(boot());
+			assert_false(root_seals());
+		}
+}
+
+/* The firmware had it at locality 0 and has kept it: that is no reason to ask again. */
+static void firmware_kept_it(void **state)
+{
+	played.locality = true;
+	assert_null(boot());
+	assert_int_equal(played.requests, 0);
+	assert_true(closed());
+	expect_tidy();
+	again();
+	assert_null(boot());
+	assert_int_equal(played.requests, 1);
+}
+
 /* ---- time ---- */
 
 static void slow_but_in_time(void **state)
@@ -503,7 +656,7 @@ static void given_up(void **state)
 		assert_false(root_seals());
 		assert_int_equal(played.commands, n);
 		played.ms += 1000000; /* there it is */
-		assert_int_equal(crb_transmit(command, 10, response, 64, 100), -CL_EIO);
+		assert_int_equal(tpm_transmit(command, 10, response, 64, 100), -CL_EIO);
 		assert_int_equal(response[0], 0);
 		assert_int_equal(played.commands, n);
 	}
@@ -569,6 +722,9 @@ int main(void)
 		cmocka_unit_test_setup(storage_key_point, setup),
 		cmocka_unit_test_setup(same_root_at_each_boot, setup),
 		cmocka_unit_test_setup(no_tpm, setup),
+		cmocka_unit_test_setup(other_start_methods, setup),
+		cmocka_unit_test_setup(not_as_promised, setup),
+		cmocka_unit_test_setup(found_without_a_table, setup),
 		cmocka_unit_test_setup(pcr13_was_used, setup),
 		cmocka_unit_test_setup(no_sha256_bank, setup),
 		cmocka_unit_test_setup(bad_places, setup),
@@ -582,6 +738,26 @@ int main(void)
 		cmocka_unit_test_setup(too_slow, setup),
 		cmocka_unit_test_setup(given_up, setup),
 		cmocka_unit_test_setup(asked_to_retry, setup),
+		{"root_and_door_fifo", root_and_door, setup_fifo, NULL, NULL},
+		{"storage_key_point_fifo", storage_key_point, setup_fifo, NULL, NULL},
+		{"same_root_at_each_boot_fifo", same_root_at_each_boot, setup_fifo, NULL, NULL},
+		{"not_as_promised_fifo", not_as_promised, setup_fifo, NULL, NULL},
+		{"found_without_a_table_fifo", found_without_a_table, setup_fifo, NULL, NULL},
+		{"pcr13_was_used_fifo", pcr13_was_used, setup_fifo, NULL, NULL},
+		{"no_sha256_bank_fifo", no_sha256_bank, setup_fifo, NULL, NULL},
+		{"dead_tpm_fifo", dead_tpm, setup_fifo, NULL, NULL},
+		{"any_command_refused_fifo", any_command_refused, setup_fifo, NULL, NULL},
+		{"owner_has_a_password_fifo", owner_has_a_password, setup_fifo, NULL, NULL},
+		{"any_answer_cut_fifo", any_answer_cut, setup_fifo, NULL, NULL},
+		{"any_answer_changed_fifo", any_answer_changed, setup_fifo, NULL, NULL},
+		{"lying_fifo", lying_fifo, setup_fifo, NULL, NULL},
+		{"any_burst", any_burst, setup_fifo, NULL, NULL},
+		{"longer_and_shorter", longer_and_shorter, setup_fifo, NULL, NULL},
+		{"firmware_kept_it", firmware_kept_it, setup_fifo, NULL, NULL},
+		{"slow_but_in_time_fifo", slow_but_in_time, setup_fifo, NULL, NULL},
+		{"too_slow_fifo", too_slow, setup_fifo, NULL, NULL},
+		{"given_up_fifo", given_up, setup_fifo, NULL, NULL},
+		{"asked_to_retry_fifo", asked_to_retry, setup_fifo, NULL, NULL},
 		cmocka_unit_test(reader_stays_inside),
 		cmocka_unit_test(writer_stays_inside),
 	};

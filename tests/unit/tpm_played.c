@@ -12,10 +12,22 @@
 #define KEY_HANDLE     0x80000001u
 #define SESSION_HANDLE 0x03000002u
 
+/* Registers of the FIFO (PTP, section 6.5.2). */
+#define ACCESS 0x00
+#define STS    0x18
+#define DATA   0x24
+
 struct played played;
+bool played_fifo;
+
+/* Of the FIFO (PTP, section 6.5.2). */
+enum fifo_state { IDLE, READY, RECEPTION, EXECUTION, COMPLETION };
 
 static struct {
 	bool running, idle;
+	enum fifo_state state;
+	bool aborting;
+	uint32_t at; /* byte of the FIFO */
 	uint64_t done_at;
 	uint8_t response[PLAYED_SIZE];
 	uint32_t size;
@@ -34,7 +46,8 @@ void played_reset(void)
 	memset(&tpm, 0, sizeof(tpm));
 	memcpy(played.seed, seed, sizeof(seed));
 	memcpy(played.pcr, boot, sizeof(boot));
-	played.interface = 1;
+	played.interface = played_fifo ? 0 : 1;
+	played.vendor = 0x00011014;
 	tpm.idle = true;
 }
 
@@ -248,17 +261,115 @@ static void advance(void)
 	if (tpm.running && played.ms >= tpm.done_at) {
 		tpm.running = false;
 		memcpy(played.buffer, tpm.response, tpm.size);
+		tpm.state = tpm.aborting ? IDLE : COMPLETION;
+		tpm.at = 0;
+		tpm.aborting = false;
 	}
+}
+
+/* ---- the FIFO ---- */
+
+static bool expects(void)
+{
+	if (tpm.state != RECEPTION || played.never_expects)
+		return played.always_expects;
+	return tpm.at < 6 || tpm.at < be(played.buffer + 2, 4) || played.always_expects;
+}
+
+static bool available(void)
+{
+	if (tpm.state != COMPLETION || played.never_avail)
+		return false;
+	return tpm.at < tpm.size + played.extra_bytes || played.avail_sticks;
+}
+
+static uint8_t status(void)
+{
+	if (!played.locality || played.error_state)
+		return 0xff;
+	return (uint8_t)(0x80u | (tpm.state == READY && !played.never_ready ? 0x40u : 0) |
+			 (available() ? 0x10u : 0) | (expects() ? 0x08u : 0) | 0x04u);
+}
+
+static void end_or_begin(void)
+{
+	if (tpm.state == EXECUTION) {
+		if (!played.deaf_to_cancel) {
+			tpm.done_at = played.ms + 1;
+			tpm.aborting = true;
+		}
+		return;
+	}
+	tpm.state = tpm.state == IDLE || tpm.state == READY ? READY : IDLE;
+	tpm.at = 0;
+	memset(played.buffer, 0, sizeof(played.buffer));
+}
+
+static uint8_t fifo_read(uint64_t at)
+{
+	switch (at) {
+	case ACCESS:
+		return played.locality ? 0xa0 : 0x80;
+	case STS:
+		return status();
+	case DATA:
+		if (tpm.state == COMPLETION && tpm.at < PLAYED_SIZE)
+			return played.buffer[tpm.at++];
+	}
+	return 0xff;
+}
+
+static void fifo_write(uint64_t at, uint8_t value)
+{
+	if (at == ACCESS && value == 0x02) {
+		played.requests++;
+		played.locality = !played.never_grants;
+	}
+	if (at == ACCESS && value == 0x20)
+		played.locality = false;
+	if (!played.locality)
+		return;
+	if (at == STS && value == 0x40)
+		end_or_begin();
+	if (at == STS && value == 0x20 && tpm.state == RECEPTION && !expects()) {
+		tpm.state = EXECUTION;
+		execute();
+	}
+	if (at == DATA && (tpm.state == READY || tpm.state == RECEPTION) && tpm.at < PLAYED_SIZE) {
+		tpm.state = RECEPTION;
+		played.buffer[tpm.at++] = value;
+	}
+}
+
+static uint32_t burst(void)
+{
+	return played.no_burst ? 0 : played.burst ? played.burst : 64;
+}
+
+/* ---- registers ---- */
+
+static bool nothing(uint32_t *value)
+{
+	*value = played.absent ? UINT32_MAX : 0;
+	return played.absent || played.absent_zero;
 }
 
 uint32_t tpm_hw_read(uint64_t pa)
 {
+	uint32_t none;
+
+	if (nothing(&none))
+		return none;
+	if (pa - PLAYED_BASE == 0xf00)
+		return played.vendor;
+	if (played_fifo && pa - PLAYED_BASE == STS)
+		return status() | burst() << 8;
+	if (played_fifo && pa - PLAYED_BASE != 0x30)
+		return UINT32_MAX;
 	uint64_t c = played.command_addr ? played.command_addr : PLAYED_BUFFER;
 	uint64_t r = played.response_addr ? played.response_addr : PLAYED_BUFFER;
 
 	advance();
-	if (played.absent)
-		return UINT32_MAX;
 	switch (pa - PLAYED_BASE) {
 	case 0x00:
 		return 0x80u | (played.locality ? 2u : 0);
@@ -311,13 +422,25 @@ void tpm_hw_write(uint64_t pa, uint32_t value)
 
 void tpm_hw_copy_in(uint8_t *out, uint64_t pa, uint32_t size)
 {
+	uint32_t none;
+
 	advance();
-	memcpy(out, played.buffer + (pa - PLAYED_BUFFER), size);
+	if (nothing(&none))
+		memset(out, (int)none, size);
+	else if (played_fifo)
+		*out = fifo_read(pa - PLAYED_BASE);
+	else if (pa == PLAYED_BASE)
+		*out = (uint8_t)tpm_hw_read(pa);
+	else
+		memcpy(out, played.buffer + (pa - PLAYED_BUFFER), size);
 }
 
 void tpm_hw_copy_out(uint64_t pa, const uint8_t *from, uint32_t size)
 {
-	memcpy(played.buffer + (pa - PLAYED_BUFFER), from, size);
+	if (played_fifo)
+		fifo_write(pa - PLAYED_BASE, *from);
+	else
+		memcpy(played.buffer + (pa - PLAYED_BUFFER), from, size);
 }
 
 uint64_t tpm_hw_ms(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TPM behind a command response buffer, and the time, in the place of core/tpm/hw.c. It knows the
- * few commands that the Core sends, computes with OpenSSL, and fails as a test wants.
+ * A TPM behind a command response buffer or a FIFO, and the time, in the place of core/tpm/hw.c. It
+ * knows the few commands that the Core sends, computes with OpenSSL, and fails as a test wants.
  */
 #ifndef TESTS_UNIT_TPM_PLAYED_H
 #define TESTS_UNIT_TPM_PLAYED_H
@@ -17,13 +17,18 @@
 
 struct played {
 	/* Of the test. */
-	bool absent;	    /* all ones, as from a bus with nothing there */
+	bool absent;	    /* all ones, as from a bus with nothing there; or … */
+	bool absent_zero;   /* … zeroes */
 	uint32_t interface; /* INTF_ID */
+	uint32_t vendor;    /* DID_VID */
 	bool never_grants, never_ready, deaf_to_cancel, error_state;
 	uint64_t command_addr, response_addr; /* as the registers say it; 0: PLAYED_BUFFER */
 	uint32_t command_size, response_size; /* likewise */
 	bool no_bank;			      /* no SHA-256 PCRs */
-	unsigned refuse_at;		      /* this command, counted from 1, is refused … */
+	bool no_burst, never_expects, always_expects, avail_sticks, never_avail; /* of the FIFO */
+	uint32_t burst;	      /* bytes at a time; 0: 64 */
+	uint32_t extra_bytes; /* behind each answer */
+	unsigned refuse_at;   /* this command, counted from 1, is refused … */
 	uint32_t refuse_code;
 	unsigned refuse_times; /* … and so many behind it, too */
 	unsigned slow_at;      /* this command takes … */
@@ -38,11 +43,13 @@ struct played {
 	uint32_t codes[PLAYED_COMMANDS];
 	unsigned keys, sessions; /* loaded at the moment */
 	bool locality;
+	unsigned requests; /* of the locality */
 	uint64_t ms;
 	uint8_t buffer[PLAYED_SIZE];
 };
 
 extern struct played played;
+extern bool played_fifo; /* which of the two it has; played_reset lets it be */
 
 /* Anew: a TPM that was just reset, with these PCRs; its seed stays. */
 void played_reset(void);

@@ -21,7 +21,11 @@
 #define ESP_MIN_BYTES                                                                              \
 	(64u << 20) /* a kernel with its initrd, twice while one replaces the other                \
 		     */
-#define SECURE_BOOT_PATH "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define TPM2_PATH	  "/sys/firmware/acpi/tables/TPM2"
+#define TPM2_START_METHOD 48 /* TCG ACPI Specification 1.3, section 8 */
+#define START_METHOD_FIFO 6u
+#define START_METHOD_CRB  7u
+#define SECURE_BOOT_PATH  "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 static void __attribute__((format(printf, 3, 4)))
 say(struct finding *f, enum finding_state state, const char *format, ...)
@@ -107,32 +111,63 @@ static void check_iommu(const struct node_host *h, struct finding *f)
 		    "it on in the firmware's setup");
 }
 
+// What the Core will make of ACPI's TPM2 table (core/tpm/locate.c), said in `f` if it is not good.
+// The interface's name, or NULL.
+static const char *tpm_interface(const struct node_host *h, struct finding *f)
+{
+	uint8_t table[4096];
+	uint32_t method;
+	int n = node_read(h, TPM2_PATH, (char *)table, sizeof(table));
+
+	if (n == -ENOENT)
+		return say(f, FINDING_WARNING,
+			   "ACPI does not tell how the TPM is reached (no TPM2 table); the Core "
+			   "looks for it at 0xfed40000 only"),
+		       NULL;
+	if (n < TPM2_START_METHOD + (int)sizeof(method))
+		return say(f, FINDING_UNKNOWN, "ACPI's TPM2 table cannot be read: %s",
+			   n < 0 ? strerror(-n) : "too short"),
+		       NULL;
+	memcpy(&method, table + TPM2_START_METHOD, sizeof(method));
+	if (method == START_METHOD_CRB)
+		return "CRB";
+	if (method == START_METHOD_FIFO)
+		return "FIFO";
+	return say(f, FINDING_ERROR,
+		   "the TPM's start method is %" PRIu32
+		   " (ACPI): the Core drives 6 (FIFO) and 7 (CRB) "
+		   "and does not start beside a TPM that it cannot drive; turn it off in the "
+		   "firmware's setup, or use another",
+		   method),
+	       NULL;
+}
+
 static void check_tpm(const struct node_host *h, struct finding *f)
 {
-	char version[16] = "", driver[NODE_PATH], device[NODE_PATH], target[NODE_PATH];
+	char version[16] = "", device[NODE_PATH];
 	struct node_tpm tpm;
 
 	if (!node_exists(h, "/sys/class"))
 		return say(f, FINDING_UNKNOWN, "the machine's devices cannot be seen");
-	if (!node_exists(h, "/sys/class/tpm/tpm0"))
+	bool seen = node_exists(h, "/sys/class/tpm/tpm0");
+
+	if (!seen && !node_exists(h, TPM2_PATH))
 		return say(f, FINDING_WARNING,
 			   "no TPM: nobody could be shown what was booted, and "
 			   "nothing could be sealed; switch it on in the "
 			   "firmware's setup");
-	if (node_read(h, "/sys/class/tpm/tpm0/tpm_version_major", version, sizeof(version)) < 0 ||
-	    version[0] != '2')
-		return say(f, FINDING_WARNING, "not a TPM 2.0");
-	if (!node_path(h, driver, "/sys/class/tpm/tpm0/device/driver") ||
-	    !node_path(h, device, "/dev/tpmrm0"))
+	if (seen &&
+	    (node_read(h, "/sys/class/tpm/tpm0/tpm_version_major", version, sizeof(version)) < 0 ||
+	     version[0] != '2'))
+		return say(f, FINDING_ERROR,
+			   "not a TPM 2.0, and the Core does not start beside a TPM that it "
+			   "cannot drive; turn it off in the firmware's setup");
+	const char *interface = tpm_interface(h, f);
+
+	if (!interface)
+		return;
+	if (!node_path(h, device, "/dev/tpmrm0"))
 		return say(f, FINDING_UNKNOWN, "the root's path is too long");
-	ssize_t length = readlink(driver, target, sizeof(target) - 1);
-	target[length > 0 ? length : 0] = '\0';
-	const char *name = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-	if (strcmp(name, "tpm_crb") != 0)
-		return say(f, FINDING_WARNING,
-			   "a TPM 2.0 that is not reached by CRB (driver \"%s\");"
-			   " the Core drives CRB only",
-			   name);
 	int rc = node_tpm_ask(device, &tpm);
 	if (rc)
 		say(f, FINDING_UNKNOWN, "/dev/tpmrm0 cannot be asked: %s", strerror(-rc));
@@ -149,7 +184,7 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 		    "the TPM is locked out after wrong passwords; wait, or "
 		    "clear it");
 	else
-		say(f, FINDING_OK, "TPM 2.0 (CRB), no owner password, SHA-256 PCRs");
+		say(f, FINDING_OK, "TPM 2.0 (%s), no owner password, SHA-256 PCRs", interface);
 }
 
 static void check_firmware(const struct node_host *h, struct finding *f)
