@@ -37,12 +37,17 @@ check "policy init again, to standard output" exits 0 init "${all[@]}" "${all[@]
 check "policy: the same, as nothing is there twice" cmp -s "$tmp/out" "$tmp/policy.json"
 check "policy show" exits 0 "$cloister" policy show "$tmp/policy.json"
 check "policy show: the CA" prints "ca             /CN=Test CA, until "
+spki=$(openssl x509 -in "$d/ca.pem" -noout -pubkey | openssl pkey -pubin -outform der | sha256sum | cut -c1-64)
+check "policy show: the CA's key" prints "SHA-256 of its SPKI: $spki"
 check "policy show: the CRL" prints "/CN=Test CA, 0 revoked, good until "
 check "policy show: commands" prints "grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0"
 check "policy show: what is open" prints "vCPUs          any"
 cat "$d/ca.pem" "$d/crl.pem" >"$tmp/both.pem"
 check "policy init: CA and CRL in one file" exits 0 init --ca "$tmp/both.pem" --output "$tmp/both.json"
 check "policy: a CA and a CRL" is "$tmp/both.json" '[len(j["nodes"][k]) for k in ("ca", "crl")]' '[1, 1]'
+cat "$d/crl.pem" "$d/other-ca.pem" >"$tmp/sneaked.pem"
+check "policy init: a CRL's file makes nobody a CA" exits 1 init --ca "$d/ca.pem" --crl "$tmp/sneaked.pem"
+check "says where it belongs" says "if it is the CA's: give this file with --ca"
 
 # Whom it refuses, and what it says.
 check "init: no such file" exits 1 init --ca "$tmp/none"

@@ -24,7 +24,7 @@ static const char help[] =
 	"the node:\n"
 	"  --ca FILE              certificates (and CRLs) of the CA that enrolled it, PEM; see\n"
 	"                         `cloister node ca`\n"
-	"  --crl FILE             CRLs, PEM\n"
+	"  --crl FILE             CRLs, PEM, and no certificates\n"
 	"  --accept-test-tpm      accept software TPMs: for tests only\n"
 	"  --boot-reference FILE  the boot image's reference values, made beside it: its digest,\n"
 	"                         GRUB's commands, the Core's build and version\n"

@@ -72,6 +72,12 @@ int policy_from_pem(json_t *policy, const char *option, const char *path, const 
 	size_t size;
 
 	int code = read_file(option, path, PEM_MAX, &text, &size);
+	// A published list must not bring in whom to trust.
+	if (!code && strcmp(kind, kinds[0]) && strstr(text, "-----BEGIN CERTIFICATE-----"))
+		code = fail(EXIT_ERROR,
+			    "%s %s: there is a certificate in it, which nobody said to trust; if "
+			    "it is the CA's: give this file with --ca",
+			    option, path);
 	for (size_t i = 0; !code && i < 2; i++) {
 		char *at = text, *end;
 		snprintf(first, sizeof(first), "-----BEGIN %s-----", kinds[i]);
