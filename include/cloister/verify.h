@@ -125,7 +125,7 @@ struct cl_policy {
 	size_t nr_option_roms;
 	const uint8_t (*boot_images)[CL_HASH_SIZE];
 	size_t nr_boot_images;
-	/* What GRUB may log into PCR 8, "grub_cmd: …"; one that ends in " *" is a prefix. */
+	/* What GRUB may log into PCR 8, "kernel_cmdline: …"; one that ends in " *" is a prefix. */
 	const char *const *boot_commands;
 	size_t nr_boot_commands;
 	/* Software TPMs that the CA marked as such. They prove nothing: for tests only. */
