@@ -207,6 +207,15 @@ int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_
 		      const uint8_t *nonce, const uint8_t *spki, struct cl_verdict_result *result);
 
 /*
+ * Verify the node's part of a bundle alone, whether it has a report or not: has a CA of the policy
+ * enrolled the TPM that signed these PCRs? Checks: format, ak, test-tpm, quote, and nonce if the
+ * policy has one. Nothing is said of a zone, nor whether the PCRs are good ones. Returns as
+ * cl_verify_evidence; node is filled unless one of them fails.
+ */
+int cl_verify_node(const uint8_t *bundle, size_t size, const struct cl_policy *policy,
+		   struct cl_verdict_result *result);
+
+/*
  * The parts of a bundle. Pointers go into the caller's buffers. No report: a node's own evidence;
  * boot_log_size 0: the firmware left no log.
  */

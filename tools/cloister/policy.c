@@ -31,7 +31,7 @@ static const char help[] =
 	"  --firmware HEX         accept this PCR 0\n"
 	"  --option-roms HEX      accept this PCR 2\n"
 	"  --firmware-from FILE   accept PCR 0 and 2 as evidence of a machine has them that you\n"
-	"                         know to be in good order\n"
+	"                         know to be in good order; it must be one that --ca enrolled\n"
 	"  --require-iommu        refuse a node without an IOMMU\n"
 	"  --require-remapping    refuse one without remapping of interrupts\n"
 	"All that name values may be repeated.\n"
