@@ -540,6 +540,36 @@ static void certificates_of_a_node_are_bounded(void **state)
 	assert_int_equal(node.nr_certs, 1);
 }
 
+static void the_node_takes_no_older_certificate(void **state)
+{
+	EVP_PKEY *ak = make_key(false), *another = make_key(false);
+	struct made_rules rules = ek_rules;
+	uint8_t kept[4096], der[4096];
+	const char *why;
+
+	X509 *cert = make_cert(ak, "n", &root, &rules);
+	size_t old = make_der(cert, kept, sizeof(kept));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, kept, old, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, rules.to + 1, &why), -EINVAL);
+	assert_non_null(strstr(why, "its time is over"));
+	rules.from--;
+	cert = make_cert(ak, "n", &root, &rules);
+	size_t size = make_der(cert, der, sizeof(der));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), -EINVAL);
+	assert_non_null(strstr(why, "older than the one that is kept"));
+	assert_int_equal(ak_cert_newer(kept, old, der, size, NOW, &why), 0);
+	// The TPM was exchanged.
+	cert = make_cert(another, "n", &root, &rules);
+	size = make_der(cert, der, sizeof(der));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), 0);
+	EVP_PKEY_free(ak);
+	EVP_PKEY_free(another);
+}
+
 static void the_node_takes_its_own_certificate_only(void **state)
 {
 	char path[64], hex[65];
@@ -593,6 +623,7 @@ int main(void)
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(lists_are_read_strictly),
 		cmocka_unit_test(certificates_of_a_node_are_bounded),
+		cmocka_unit_test(the_node_takes_no_older_certificate),
 		cmocka_unit_test(the_node_takes_its_own_certificate_only),
 	};
 

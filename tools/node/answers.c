@@ -173,7 +173,7 @@ void answer_activate(struct node *node, const uint8_t *body, size_t size, struct
 void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answer *a)
 {
 	cleanup_tpm struct tpm tpm = {NULL, NULL};
-	uint8_t area[PUBLIC_MAX];
+	uint8_t area[PUBLIC_MAX], kept[CL_AK_CERT_MAX];
 	char error[CL_ERROR_SIZE];
 	size_t area_size;
 	const char *why;
@@ -187,7 +187,9 @@ void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answe
 		answer_text(a, 503, "%s", error);
 		return;
 	}
-	if (ak_cert_check(body, size, area, area_size, node->ca, &why)) {
+	int old = file_read(node->state, AK_CERT_FILE, kept, sizeof(kept));
+	if (ak_cert_check(body, size, area, area_size, node->ca, &why) ||
+	    ak_cert_newer(body, size, kept, old > 0 ? (size_t)old : 0, time(NULL), &why)) {
 		answer_text(a, 400, "the certificate is not kept: %s", why);
 		return;
 	}
