@@ -68,6 +68,9 @@ int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t ol
 	*why = NULL;
 	if (!cert || X509_cmp_time(X509_get0_notAfter(cert), &now) <= 0)
 		*why = "its time is over";
+	// Else a forged one from the future would keep the CA's out for ever.
+	else if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0)
+		*why = "its time has not come (is this node's clock right?)";
 	else if (kept && X509_get0_pubkey(kept) &&
 		 EVP_PKEY_eq(X509_get0_pubkey(cert), X509_get0_pubkey(kept)) == 1 &&
 		 (!ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(kept),

@@ -18,8 +18,8 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 
 /*
  * May this certificate, checked as above, take the place of the one that is kept (old_size 0:
- * none)? Not when it has expired, nor when it is the earlier of two for one key: whoever has an old
- * one could send it. 0, or -EINVAL with `why`.
+ * none)? Not when it is not in time, nor when it is the earlier of two for one key: whoever has an
+ * old one could send it. 0, or -EINVAL with `why`.
  */
 int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, time_t now,
 		  const char **why);

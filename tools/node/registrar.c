@@ -157,6 +157,9 @@ static int record(struct ca *ca, const struct order *o, const struct candidate *
 					"until one of them is not"
 				      : "the CA has no room for %s",
 				 o->name);
+	int rc = ca_room(ca, error);
+	if (rc)
+		return rc;
 	node->test = c->checked.test;
 	memcpy(node->ak, keys->ak, sizeof(node->ak));
 	return ca_commit(ca, now, error);
