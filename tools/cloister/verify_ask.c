@@ -50,7 +50,7 @@ int ask_report(const struct request *r, const uint8_t *nonce, uint8_t *report, s
 	int n;
 
 	do
-		n = cl_fetch_report(r->host, r->report_port, nonce, r->timeout_ms, report, error);
+		n = cl_fetch_report(r->host, r->report_port, nonce, one_try_ms(r), report, error);
 	while (n < 0 && again(end));
 	if (n < 0)
 		return no_report(r, r->report_port, "report", error);
