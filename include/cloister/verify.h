@@ -278,8 +278,8 @@ int cl_fresh_nonce(uint8_t nonce[CL_REPORT_NONCE_SIZE]);
 /*
  * GET /report?nonce=… from a zone's report service over plain HTTP/1.1; a report needs no secrecy
  * and carries its own signature. The whole exchange ends within timeout_ms, but for the
- * resolver's time to look up a host that is no numeric address (resolv.conf(5)). Each address gets a
- * fair share of what is left.
+ * resolver's time to look up a host that is no numeric address (resolv.conf(5)). Each address gets
+ * a fair share of what is left.
  *
  * Returns the size of the report now in out[] (at most CL_REPORT_MAX), or -EINVAL (arguments),
  * -EHOSTUNREACH (name), -ETIMEDOUT, -EPROTO (the answer is no report) or the socket's errno.
