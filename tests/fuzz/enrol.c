@@ -37,7 +37,7 @@ void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 {
 }
 
-void answer_enrol(struct node *node, struct answer *a)
+void answer_enrol(struct node *node, const char *ek, struct answer *a)
 {
 }
 
