@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What did GRUB do? PCR 8 of the event log (GNU GRUB manual 2.06, section "Measuring boot
-// components"): an event's text is a prefix and a string; its digest is the string's alone.
+// components"): an event's text is a prefix and a string; its digest is the string's alone. Command
+// lines only: a GRUB with a script engine logs commands, too, but since the digest does not cover
+// the prefix, the host could pass each off as the command line of a module.
 #include <string.h>
 
 #include "boot_events.h"
@@ -24,8 +26,6 @@ static bool starts(const char *text, size_t size, const char *with)
 
 static size_t prefix_size(const char *text, size_t size)
 {
-	if (starts(text, size, grub_cmd))
-		return strlen(grub_cmd);
 	if (starts(text, size, kernel_cmdline))
 		return strlen(kernel_cmdline);
 	return starts(text, size, module_cmdline) ? strlen(module_cmdline) : 0;
@@ -34,6 +34,7 @@ static size_t prefix_size(const char *text, size_t size)
 static int take_command(const struct clv_event *e, struct command *c, char reason[CL_REASON_SIZE])
 {
 	uint8_t digest[CL_HASH_SIZE];
+	char shown[128];
 
 	if (e->type != CLV_EV_IPL)
 		return clv_refuse(reason,
@@ -46,6 +47,13 @@ static int take_command(const struct clv_event *e, struct command *c, char reaso
 	c->text = (const char *)e->data;
 	c->size = e->size - 1;
 	c->prefix = prefix_size(c->text, c->size);
+	if (starts(c->text, c->size, grub_cmd)) {
+		clv_printable(shown, sizeof(shown), e->data, c->size);
+		return clv_refuse(reason,
+				  "\"%s\": GRUB ran a script's command; the boot image of `make "
+				  "boot-image` runs none",
+				  shown);
+	}
 	if (c->prefix == 0)
 		return clv_refuse(reason, "PCR 8 has an event that is no command of GRUB's");
 	clv_sha256(e->data + c->prefix, c->size - c->prefix, digest);
@@ -70,100 +78,43 @@ static bool named(const struct command *c, const struct cl_policy *p)
 	return false;
 }
 
-static bool is_quoting(char c)
-{
-	return c == '"' || c == '\'' || c == '\\';
-}
-
-/*
- * Is this the command line that `command`, "module2 FILE ARGUMENTS", hands to a module? GRUB writes
- * the arguments of both in the same words, but quotes those of the module. Compared from the end.
- */
-static bool hands_over(const struct command *command, const struct command *module)
-{
-	size_t i = command->size, j = module->size;
-
-	if (!starts(command->text, command->size, "grub_cmd: module"))
-		return false;
-	for (;;) {
-		while (j > module->prefix && is_quoting(module->text[j - 1]))
-			j--;
-		while (i > command->prefix && is_quoting(command->text[i - 1]))
-			i--;
-		if (j == module->prefix)
-			break;
-		if (i == command->prefix || command->text[--i] != module->text[--j])
-			return false;
-	}
-	/* Whole words only: what is left ends where the arguments begin. */
-	return module->size == module->prefix ||
-	       (i > command->prefix && command->text[i - 1] == ' ');
-}
-
-/* What has gone before. */
-struct state {
-	struct command last;
-	bool kernel;   /* a command line of the Core's that the policy names */
-	bool commands; /* the policy names commands, so this GRUB logs them */
-};
-
-/*
- * Modules are the host's, so any command line of theirs will do. But since the digest does not
- * cover the prefix, anything could be passed off as such. A GRUB with a script engine logs its
- * commands: then it has to be the one that the command just before it hands over. One without (a
- * policy that names no commands) logs command lines only, and the first is the Core's, as there is
- * no module before it.
- */
-static int judge_module(const struct command *c, const struct state *s, const char *shown,
-			char reason[CL_REASON_SIZE])
-{
-	if (s->commands && !hands_over(&s->last, c))
-		return clv_refuse(reason, "\"%s\" does not follow the command that hands it over",
-				  shown);
-	if (!s->kernel)
-		return clv_refuse(reason, "\"%s\" comes before the Core's command line", shown);
-	return 0;
-}
-
-static int judge(const struct command *c, struct state *s, const struct cl_policy *p,
+/* Modules are the host's, so any command line of theirs will do, but the first is the Core's. */
+static int judge(const struct command *c, const struct cl_policy *p, bool *kernel,
 		 char reason[CL_REASON_SIZE])
 {
+	bool module = starts(c->text, c->size, module_cmdline);
 	char shown[128];
 
 	clv_printable(shown, sizeof(shown), (const uint8_t *)c->text, c->size);
-	if (starts(c->text, c->size, module_cmdline))
-		return judge_module(c, s, shown, reason);
-	if (!named(c, p))
+	if (module && !*kernel)
+		return clv_refuse(reason, "\"%s\" comes before the Core's command line", shown);
+	if (!module && !named(c, p))
 		return clv_refuse(reason, "\"%s\" is none of the %zu commands in the policy", shown,
 				  p->nr_boot_commands);
-	s->kernel |= starts(c->text, c->size, kernel_cmdline);
+	*kernel = true;
 	return 0;
 }
 
 int clv_boot_commands(const uint8_t *data, size_t size, const struct cl_policy *p,
 		      size_t *nr_commands, char reason[CL_REASON_SIZE])
 {
-	struct state state = {.last = {.text = ""}};
-	struct command command = state.last;
+	struct command command = {0};
 	struct clv_event event = {0};
 	struct clv_log log;
+	bool kernel = false;
 	int rc;
 
 	*nr_commands = 0;
-	for (size_t i = 0; i < p->nr_boot_commands; i++)
-		state.commands |=
-			starts(p->boot_commands[i], strlen(p->boot_commands[i]), grub_cmd);
 	if (clv_log_open(&log, data, size, reason))
 		return -1;
 	while ((rc = clv_log_next(&log, &event, reason)) > 0) {
 		if (event.pcr != CL_PCR_COMMANDS || event.type == CLV_EV_NO_ACTION)
 			continue;
-		if (take_command(&event, &command, reason) || judge(&command, &state, p, reason))
+		if (take_command(&event, &command, reason) || judge(&command, p, &kernel, reason))
 			return -1;
-		state.last = command;
 		(*nr_commands)++;
 	}
-	if (rc == 0 && !state.kernel)
+	if (rc == 0 && !kernel)
 		return clv_refuse(reason, "PCR 8 has no command line of the Core's: GRUB measured "
 					  "nothing of it");
 	return rc;

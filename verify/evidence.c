@@ -196,6 +196,57 @@ int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_
 	return rc;
 }
 
+static int check_node_alone(struct cl_verifier *v, const uint8_t *bundle, size_t size,
+			    struct cl_verdict_result *r)
+{
+	uint8_t nonce[CL_EVIDENCE_NONCE_SIZE];
+	const struct cl_policy *p = &v->policy;
+	char reason[CL_REASON_SIZE];
+	struct cl_evidence parts;
+	struct clv_ak ak = {0};
+	int trusted, rc;
+
+	if (cl_evidence_unpack(bundle, size, &parts, reason)) {
+		clv_add(r, "format", CL_CHECK_FAIL, "this is no evidence: %.230s", reason);
+		return 0;
+	}
+	clv_add(r, "format", CL_CHECK_PASS, "it is evidence of a node");
+	trusted = check_ak(v, &parts, p->now ? p->now : time(NULL), &ak, r);
+	if (trusted >= 0)
+		check_test_tpm(r, p, &ak);
+	rc = trusted < 0 ? trusted : check_quote(r, &parts, &ak, nonce);
+	if (rc > 0 && p->nonce && !clv_equal(p->nonce, nonce, sizeof(nonce)))
+		clv_add(r, "nonce", CL_CHECK_FAIL, "the quote does not answer the nonce");
+	if (rc > 0 && r->verdict != CL_VERDICT_CONTRAINDICATED)
+		fill_node(r, &parts, &ak);
+	clv_ak_free(&ak);
+	return rc < 0 ? rc : 0;
+}
+
+int cl_verify_node(const uint8_t *bundle, size_t size, const struct cl_policy *policy,
+		   struct cl_verdict_result *result)
+{
+	char error[CL_ERROR_SIZE];
+	struct cl_verifier *verifier;
+	int rc;
+
+	if (!result)
+		return -EINVAL;
+	memset(result, 0, sizeof(*result));
+	result->verdict = CL_VERDICT_CONTRAINDICATED;
+	rc = bundle ? cl_verifier_create(policy, &verifier, error) : -EINVAL;
+	if (rc)
+		return rc;
+	result->verdict = CL_VERDICT_NONE;
+	ERR_set_mark();
+	rc = check_node_alone(verifier, bundle, size, result);
+	ERR_pop_to_mark();
+	cl_verifier_free(verifier);
+	if (rc)
+		result->verdict = CL_VERDICT_CONTRAINDICATED;
+	return rc;
+}
+
 int cl_verify_evidence(const uint8_t *bundle, size_t size, const struct cl_policy *policy,
 		       struct cl_verdict_result *result)
 {

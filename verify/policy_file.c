@@ -243,6 +243,22 @@ static int take_section(struct loaded *l, const char *section, json_t *object,
 	return 0;
 }
 
+/* Nothing would ever match it: see boot_commands.c. */
+static int check_commands(const struct cl_policy *p, char error[CL_ERROR_SIZE])
+{
+	for (size_t i = 0; i < p->nr_boot_commands; i++) {
+		if (strncmp(p->boot_commands[i], "grub_cmd:", 9) != 0)
+			continue;
+		snprintf(error, CL_ERROR_SIZE,
+			 "boot.commands: entry %zu: a script's commands (grub_cmd) are never "
+			 "accepted; "
+			 "name the Core's command line, \"kernel_cmdline: ...\"",
+			 i + 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_ranges(const struct cl_policy *p, char error[CL_ERROR_SIZE])
 {
 	struct clv_trust trust = {0};
@@ -278,6 +294,8 @@ static int load(struct loaded *l, const char *text, size_t size, char error[CL_E
 		return -EINVAL;
 	}
 	rc = take_section(l, "", l->json, error);
+	if (!rc)
+		rc = check_commands(&l->policy, error);
 	return rc ? rc : check_ranges(&l->policy, error);
 }
 

@@ -73,6 +73,21 @@ static int connect_one(struct clv_socket *s, const struct addrinfo *a)
 	return rc;
 }
 
+/* One address that swallows packets must not use up what the others need. */
+static int connect_share(struct clv_socket *s, const struct addrinfo *a)
+{
+	int64_t deadline = s->deadline_ms, left = deadline - now_ms();
+	int nr = 0, rc;
+
+	for (const struct addrinfo *i = a; i; i = i->ai_next)
+		nr++;
+	if (left > 0)
+		s->deadline_ms = deadline - left + left / nr;
+	rc = connect_one(s, a);
+	s->deadline_ms = deadline;
+	return rc;
+}
+
 int clv_connect(struct clv_socket *s, const char *host, uint16_t port, unsigned int timeout_ms,
 		char error[CL_ERROR_SIZE])
 {
@@ -89,7 +104,7 @@ int clv_connect(struct clv_socket *s, const char *host, uint16_t port, unsigned 
 		return clv_error(error, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
 	rc = -EHOSTUNREACH;
 	for (const struct addrinfo *a = list; a; a = a->ai_next) {
-		rc = connect_one(s, a);
+		rc = connect_share(s, a);
 		if (rc == 0)
 			break;
 	}

@@ -66,9 +66,7 @@ static void make_bundles(void)
 
 static void make_policy(void)
 {
-	static const char *const commands[] = {"grub_cmd: load_env *", "grub_cmd: multiboot2 *",
-					       "kernel_cmdline: console=ttyS0",
-					       "grub_cmd: module2 *", "grub_cmd: boot"};
+	static const char *const commands[] = {"kernel_cmdline: console=ttyS0"};
 	static uint8_t image[1][CL_HASH_SIZE], digests[1][CL_DIGEST_SIZE], pcrs[2][1][CL_PCR_SIZE];
 	static const char *cas[1], *crls[1];
 	struct cl_evidence parts;

@@ -125,7 +125,7 @@ struct cl_policy {
 	size_t nr_option_roms;
 	const uint8_t (*boot_images)[CL_HASH_SIZE];
 	size_t nr_boot_images;
-	/* What GRUB may log into PCR 8, "grub_cmd: …"; one that ends in " *" is a prefix. */
+	/* What GRUB may log into PCR 8, "kernel_cmdline: …"; one that ends in " *" is a prefix. */
 	const char *const *boot_commands;
 	size_t nr_boot_commands;
 	/* Software TPMs that the CA marked as such. They prove nothing: for tests only. */
@@ -207,6 +207,15 @@ int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_
 		      const uint8_t *nonce, const uint8_t *spki, struct cl_verdict_result *result);
 
 /*
+ * Verify the node's part of a bundle alone, whether it has a report or not: has a CA of the policy
+ * enrolled the TPM that signed these PCRs? Checks: format, ak, test-tpm, quote, and nonce if the
+ * policy has one. Nothing is said of a zone, nor whether the PCRs are good ones. Returns as
+ * cl_verify_evidence; node is filled unless one of them fails.
+ */
+int cl_verify_node(const uint8_t *bundle, size_t size, const struct cl_policy *policy,
+		   struct cl_verdict_result *result);
+
+/*
  * The parts of a bundle. Pointers go into the caller's buffers. No report: a node's own evidence;
  * boot_log_size 0: the firmware left no log.
  */
@@ -268,7 +277,9 @@ int cl_fresh_nonce(uint8_t nonce[CL_REPORT_NONCE_SIZE]);
 
 /*
  * GET /report?nonce=… from a zone's report service over plain HTTP/1.1; a report needs no secrecy
- * and carries its own signature. The whole exchange ends within timeout_ms.
+ * and carries its own signature. The whole exchange ends within timeout_ms, but for the
+ * resolver's time to look up a host that is no numeric address (resolv.conf(5)). Each address gets
+ * a fair share of what is left.
  *
  * Returns the size of the report now in out[] (at most CL_REPORT_MAX), or -EINVAL (arguments),
  * -EHOSTUNREACH (name), -ETIMEDOUT, -EPROTO (the answer is no report) or the socket's errno.

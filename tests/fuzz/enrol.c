@@ -37,7 +37,7 @@ void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 {
 }
 
-void answer_enrol(struct node *node, struct answer *a)
+void answer_enrol(struct node *node, const char *ek, struct answer *a)
 {
 }
 
@@ -129,7 +129,8 @@ static void candidate(const uint8_t *data, size_t size)
 	char error[CL_ERROR_SIZE] = "";
 	struct candidate c;
 
-	if (candidate_check(&c, data, size, &roots, &none, NOW, error)) {
+	if (candidate_check(&c, PUBLIC_EK_ECC, data, size, &roots, &none, NOW, error) &&
+	    candidate_check(&c, PUBLIC_EK_RSA, data, size, &roots, &none, NOW, error)) {
 		require(error[0]);
 		return;
 	}

@@ -21,9 +21,7 @@ static const uint8_t *spki = data + CL_REPORT_NONCE_SIZE;
 
 static void set_up(void)
 {
-	static const char *const commands[] = {"grub_cmd: load_env *", "grub_cmd: multiboot2 *",
-					       "kernel_cmdline: console=ttyS0",
-					       "grub_cmd: module2 *", "grub_cmd: boot"};
+	static const char *const commands[] = {"kernel_cmdline: console=ttyS0"};
 	static const char *cas[1], *crls[1];
 	static uint8_t pcrs[2][1][CL_PCR_SIZE], image[1][CL_HASH_SIZE], digests[1][CL_DIGEST_SIZE];
 	static struct cl_policy policy;

@@ -163,7 +163,7 @@ enroll() {
 	local name=$1 port=$2
 	shift 2
 	"$cloister" node enroll --ca "$adm" --test-ek-roots "$tmp/roots.pem" --timeout 20 \
-		--name "$name" "$@" "127.0.0.1:$port"
+		--name "$name" --ek rsa "$@" "127.0.0.1:$port"
 }
 renew() {
 	local name=$1 port=$2
@@ -251,9 +251,9 @@ check "roots that are none" usage "no certificate" "$cloister" node enroll --nam
 check "nobody there" refused "cannot connect" enroll a 1
 check "no CA" refused "begins a CA" "$cloister" node list --ca "$tmp/none"
 check "a root that did not make it" refused "EK certificate: .*give the TPM maker's root" \
-	"$cloister" node enroll --ca "$adm" --ek-roots "$tmp/hw/root.crt" --name a "127.0.0.1:$node_a"
+	"$cloister" node enroll --ca "$adm" --ek rsa --ek-roots "$tmp/hw/root.crt" --name a "127.0.0.1:$node_a"
 check "an intermediate is missing" refused "EK certificate: .*intermediate" \
-	"$cloister" node enroll --ca "$adm" --name a \
+	"$cloister" node enroll --ca "$adm" --name a --ek rsa \
 	--test-ek-roots "$tmp/maker/swtpm-localca-rootca-cert.pem" "127.0.0.1:$node_a"
 check "an intermediate is no root" usage "no root certificate" "$cloister" node enroll --name a \
 	--ca "$adm" --test-ek-roots "$tmp/maker/issuercert.pem" "127.0.0.1:$node_a"
@@ -269,6 +269,13 @@ done
 liar slow "$node_a"
 check "a node that answers slowly" refused "no answer: Connection timed out" enroll a "$liar" --timeout 2
 check "after all that nobody is enrolled" listed "[]"
+
+# Which key is the registrar's choice.
+check "enrol: no ECC key" refused "left no certificate of an ECC endorsement key.*--ek rsa" enroll a "$node_a" --ek ecc
+check "enrol: another kind of key" usage "ecc or rsa expected" enroll a "$node_a" --ek dsa
+liar rsa-only "$node_a"
+check "a node that lies: an RSA key in place of an ECC one" refused "another kind than was asked for" \
+	enroll a "$liar" --ek ecc
 
 # Enrolment, with an RSA key and a maker of software TPMs.
 check "enrol: RSA" exits 0 enroll a "$node_a" --days 7
@@ -293,13 +300,13 @@ check "it is enrolled" listed "[('a', 'enrolled'), ('b', 'enrolled'), ('c', 'enr
 check "and renewed" exits 0 renew c "$node_c"
 
 # An ECC key, and a maker of hardware.
-hw=(--ek-roots "$tmp/hw/both")
+hw=(--ek ecc --ek-roots "$tmp/hw/both")
 ek_cert d ek -days 30
 serve node_d d
 cp "$tmp/hw/root.crt" "$tmp/hw/both"
 check "enrol: the maker's works are missing" refused "EK certificate: .*intermediate" enroll d "$node_d" "${hw[@]}"
 mkdir "$tmp/hw/dir" && cp "$tmp/hw/root.crt" "$tmp/hw/between.crt" "$tmp/hw/dir"
-hw=(--ek-roots "$tmp/hw/dir")
+hw=(--ek ecc --ek-roots "$tmp/hw/dir")
 ek_cert d ekwrong -days 30
 check "enrol: a certificate for another use" refused "extended key usage" enroll d "$node_d" "${hw[@]}"
 ek_cert d ek -days 0
@@ -312,6 +319,7 @@ check "the certificate does not outlast the EK's" exits 1 ak_cert node_d -noout 
 check "the certificate does not say that the TPM is software" \
 	exits 1 grep 2.25.2057 <(ak_cert node_d -noout -text)
 check "the ECC node's chain" chains node_d
+check "enrol: the same TPM by its RSA key" refused "attestation key is that of d, .*renew that one" enroll d2 "$node_d"
 
 # Evidence.
 nonce=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -462,6 +470,9 @@ check "revoke what is not there" refused "is not enrolled" revoke nobody
 check "a revoked node is not renewed" refused "is revoked" renew a "$node_a"
 check "nor enrolled again" refused "was enrolled as a and is revoked" enroll a2 "$node_a"
 check "and its name is taken" refused "is revoked; take another name" enroll a "$node_e"
+check "revoke the ECC node" exits 0 revoke d
+check "its other key does not bring it back" refused "attestation key is that of d, .*cannot come back" \
+	enroll d2 "$node_d"
 number=$(openssl crl -in "$adm/crl.pem" -noout -crlnumber)
 cp "$tmp/good/nodes.json" "$adm/"
 revoke b >/dev/null

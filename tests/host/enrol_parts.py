@@ -59,15 +59,16 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         how = Liar.how
-        status, kind, body = ask(Liar.upstream, self.path)
+        path = self.path.replace("ek=ecc", "ek=rsa") if how == "rsa-only" else self.path
+        status, kind, body = ask(Liar.upstream, path)
         if how == "unrestricted":  # the attribute's bit 16
             body = body.replace(AK_HEAD, AK_HEAD[:5] + b"\x04" + AK_HEAD[6:])
         elif how == "duplicable":  # fixedTPM's and fixedParent's
             body = body.replace(AK_HEAD, AK_HEAD[:7] + b"\x60")
         elif how == "other-ak":
-            body = body.replace(ak_of(body), ak_of(ask(Liar.other, "/enrol")[2]))
+            body = body.replace(ak_of(body), ak_of(ask(Liar.other, self.path)[2]))
         elif how == "other-ek":  # the certificate of one, the public area of another
-            theirs = ask(Liar.other, "/enrol")[2]
+            theirs = ask(Liar.other, self.path)[2]
             cut, cut2 = body.index(b"ek-certificate"), theirs.index(b"ek-certificate")
             body = body[:cut] + theirs[cut2:]
         elif how == "garbage":

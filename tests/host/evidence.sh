@@ -30,19 +30,24 @@ all=(--digest "$(cat "$d/digest")" --ca "$d/ca.pem" --crl "$d/crl.pem" --boot-re
 	"$d/reference.json" --firmware-from "$d/node.cbor" --require-iommu)
 check "policy init" exits 0 init "${all[@]}" --output "$tmp/policy.json"
 check "policy: its images" is "$tmp/policy.json" 'len(j["boot"]["images"])' 1
-check "policy: its commands" is "$tmp/policy.json" 'len(j["boot"]["commands"])' 5
+check "policy: its commands" is "$tmp/policy.json" 'len(j["boot"]["commands"])' 1
 check "policy: its firmware" is "$tmp/policy.json" 'len(j["boot"]["firmware"][0])' 64
 check "policy: the Core's version" is "$tmp/policy.json" 'j["core"]["version_min"]' 0.1.0
 check "policy init again, to standard output" exits 0 init "${all[@]}" "${all[@]}"
 check "policy: the same, as nothing is there twice" cmp -s "$tmp/out" "$tmp/policy.json"
 check "policy show" exits 0 "$cloister" policy show "$tmp/policy.json"
 check "policy show: the CA" prints "ca             /CN=Test CA, until "
+spki=$(openssl x509 -in "$d/ca.pem" -noout -pubkey | openssl pkey -pubin -outform der | sha256sum | cut -c1-64)
+check "policy show: the CA's key" prints "SHA-256 of its SPKI: $spki"
 check "policy show: the CRL" prints "/CN=Test CA, 0 revoked, good until "
-check "policy show: commands" prints "grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0"
+check "policy show: commands" prints "kernel_cmdline: console=ttyS0"
 check "policy show: what is open" prints "vCPUs          any"
 cat "$d/ca.pem" "$d/crl.pem" >"$tmp/both.pem"
 check "policy init: CA and CRL in one file" exits 0 init --ca "$tmp/both.pem" --output "$tmp/both.json"
 check "policy: a CA and a CRL" is "$tmp/both.json" '[len(j["nodes"][k]) for k in ("ca", "crl")]' '[1, 1]'
+cat "$d/crl.pem" "$d/other-ca.pem" >"$tmp/sneaked.pem"
+check "policy init: a CRL's file makes nobody a CA" exits 1 init --ca "$d/ca.pem" --crl "$tmp/sneaked.pem"
+check "says where it belongs" says "if it is the CA's: give this file with --ca"
 
 # Whom it refuses, and what it says.
 check "init: no such file" exits 1 init --ca "$tmp/none"
@@ -51,7 +56,30 @@ check "init: no certificate in it" exits 1 init --ca "$d/crl.pem"
 check "init: a CRL of another CA" exits 1 init --ca "$d/other-ca.pem" --crl "$d/crl.pem"
 check "init: says so" says "CRL number 1 of the policy is not one whole CRL in PEM that a CA of the policy signed"
 check "init: no reference" exits 1 init --boot-reference "$tmp/policy.json"
-check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem"
+check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem" --ca "$d/ca.pem"
+check "init: evidence, but no CA" exits 2 init --firmware-from "$d/node.cbor"
+check "says why" says "anyone could have made that evidence"
+check "init: evidence, and the CA behind it" exits 0 init --firmware-from "$d/node.cbor" --ca "$d/ca.pem"
+check "init: evidence with a report, too" exits 0 init --firmware-from "$d/good.cbor" --ca "$d/ca.pem"
+# One bit of PCR 0: the first of the values, behind map (7 pairs), 0 and the head of 32 bytes.
+python3 - "$d/node.cbor" "$tmp/firmware.cbor" <<'PY'
+import sys
+bundle = bytearray(open(sys.argv[1], "rb").read())
+assert bundle.count(b"\xa7\0\x58\x20") == 1
+bundle[bundle.index(b"\xa7\0\x58\x20") + 4] ^= 1
+open(sys.argv[2], "wb").write(bundle)
+PY
+check "init: evidence with another PCR 0" exits 1 init --firmware-from "$tmp/firmware.cbor" --ca "$d/ca.pem"
+check "says so" says "quote: the TPM's quote: "
+check "init: evidence of another CA's" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/other-ca.pem"
+check "says so" says "ak: the AK's certificate: "
+check "init: evidence of a revoked node" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/ca.pem" \
+	--crl "$d/revoked.pem"
+check "says so" says "the CA revoked it on "
+check "init: evidence of a software TPM" exits 1 init --firmware-from "$d/test-tpm.cbor" --ca "$d/ca.pem"
+check "says so" says "test-tpm: a software TPM"
+check "init: of one that is accepted" exits 0 init --firmware-from "$d/test-tpm.cbor" --ca "$d/ca.pem" \
+	--accept-test-tpm
 check "init: short PCR" exits 2 init --firmware 00
 check "init: memory without image" exits 2 init --memory 1G
 check "init: junk" exits 2 init junk
@@ -83,7 +111,9 @@ check "node: says so" grep -q "without a zone's report" "$tmp/node"
 check "init for software TPMs" exits 0 init "${all[@]}" --accept-test-tpm --output "$tmp/test.json"
 check "test TPM as the policy accepts" exits 0 "$cloister" verify --policy "$tmp/test.json" --evidence \
 	"$d/test-tpm.cbor" --nonce "$nonce" --tls-key "$key"
-check "init with a new CRL" exits 0 init "${all[@]}" --crl "$d/revoked.pem" --output "$tmp/revoked.json"
+pcr() { field "$tmp/policy.json" "j['boot']['$1'][0]"; }
+check "init with a new CRL" exits 0 init "${all[@]:0:8}" --firmware "$(pcr firmware)" --option-roms \
+	"$(pcr option_roms)" --require-iommu --crl "$d/revoked.pem" --output "$tmp/revoked.json"
 check "a revoked node" exits 1 "$cloister" verify --policy "$tmp/revoked.json" --evidence \
 	"$d/good.cbor" --nonce "$nonce" --tls-key "$key"
 check "says so" prints "the CA revoked it on "

@@ -128,6 +128,32 @@ static void ek_certificates_have_a_chain(void **state)
 	ek_roots_free(&wrong);
 }
 
+static void weak_chains_are_refused(void **state)
+{
+	const struct made_rules rules = {.constraints = "critical,CA:TRUE",
+					 .usage = "critical,keyCertSign",
+					 .from = NOW - HOUR,
+					 .to = NOW + HOUR,
+					 .version = X509_VERSION_3};
+	struct made strong = between, weak = {.key = EVP_RSA_gen(512)};
+	struct ek_roots roots = {0}, none = {0};
+	struct ek_checked checked;
+
+	weak.cert = make_cert(weak.key, "weak", &root, &rules);
+	write_pem("weak.pem", weak.cert);
+	add(&roots, "root.pem");
+	add(&roots, "weak.pem");
+	char path[64];
+	snprintf(path, sizeof(path), "%s/weak.pem", dir);
+	assert_int_equal(unlink(path), 0);
+	between = weak;
+	assert_int_equal(judge(&ek_rules, &roots, &none, &checked), -EINVAL);
+	assert_non_null(strstr(error, "too weak"));
+	between = strong;
+	made_free(&weak);
+	ek_roots_free(&roots);
+}
+
 static void ek_certificates_follow_their_rules(void **state)
 {
 	static const struct {
@@ -346,6 +372,39 @@ static uint64_t number_of(X509_CRL *crl)
 	return value;
 }
 
+// As many as there is room for can be revoked, and more are refused before anything is written.
+static void there_is_room_to_revoke(void **state)
+{
+	struct node_cert cert = {.not_before = NOW, .not_after = NOW + HOUR};
+	char path[64], name[32];
+	struct ca ca;
+
+	begin(&ca, path);
+	memset(cert.serial, 'f', 32);
+	for (size_t i = 0; i < 6500; i++) {
+		snprintf(name, sizeof(name), "node-%zu", i);
+		enrol_one(&ca, name, 'a', NOW + HOUR);
+		struct node_record *node = nodes_by_name(&ca.nodes, name);
+		snprintf(node->ek, sizeof(node->ek), "%064zx", i);
+		while (node->nr_certs < NODE_CERTS_MAX)
+			assert_int_equal(node_add_cert(node, &cert, NOW), 0);
+		node->revoked = NOW;
+		if (i == 3000) {
+			assert_int_equal(ca_room(&ca, error), 0);
+			assert_int_equal(ca_commit(&ca, NOW, error), 0);
+		}
+	}
+	assert_int_equal(ca_room(&ca, error), -ENOSPC);
+	assert_non_null(strstr(error, "room"));
+	assert_int_equal(ca_commit(&ca, NOW, error), -EFBIG);
+	assert_non_null(strstr(error, "nothing has changed"));
+	ca_close(&ca);
+	assert_int_equal(ca_open(&ca, path, true, error), 0);
+	assert_int_equal(ca.nodes.count, 3001);
+	assert_true(ca_crl_fresh(&ca, NOW));
+	ca_close(&ca);
+}
+
 static void the_list_has_the_revoked(void **state)
 {
 	char path[64];
@@ -540,6 +599,38 @@ static void certificates_of_a_node_are_bounded(void **state)
 	assert_int_equal(node.nr_certs, 1);
 }
 
+static void the_node_takes_no_older_certificate(void **state)
+{
+	EVP_PKEY *ak = make_key(false), *another = make_key(false);
+	struct made_rules rules = ek_rules;
+	uint8_t kept[4096], der[4096];
+	const char *why;
+
+	X509 *cert = make_cert(ak, "n", &root, &rules);
+	size_t old = make_der(cert, kept, sizeof(kept));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, kept, old, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, rules.to + 1, &why), -EINVAL);
+	assert_non_null(strstr(why, "its time is over"));
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, rules.from - 1, &why), -EINVAL);
+	assert_non_null(strstr(why, "its time has not come"));
+	rules.from--;
+	cert = make_cert(ak, "n", &root, &rules);
+	size_t size = make_der(cert, der, sizeof(der));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), -EINVAL);
+	assert_non_null(strstr(why, "older than the one that is kept"));
+	assert_int_equal(ak_cert_newer(kept, old, der, size, NOW, &why), 0);
+	// The TPM was exchanged.
+	cert = make_cert(another, "n", &root, &rules);
+	size = make_der(cert, der, sizeof(der));
+	X509_free(cert);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), 0);
+	EVP_PKEY_free(ak);
+	EVP_PKEY_free(another);
+}
+
 static void the_node_takes_its_own_certificate_only(void **state)
 {
 	char path[64], hex[65];
@@ -583,16 +674,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ek_certificates_have_a_chain),
+		cmocka_unit_test(weak_chains_are_refused),
 		cmocka_unit_test(ek_certificates_follow_their_rules),
 		cmocka_unit_test(ek_certificates_are_of_that_key),
 		cmocka_unit_test(roots_are_read_strictly),
 		cmocka_unit_test(certificates_say_what_they_must),
+		cmocka_unit_test(there_is_room_to_revoke),
 		cmocka_unit_test(the_list_has_the_revoked),
 		cmocka_unit_test(the_directory_is_checked),
 		cmocka_unit_test(the_directory_survives),
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(lists_are_read_strictly),
 		cmocka_unit_test(certificates_of_a_node_are_bounded),
+		cmocka_unit_test(the_node_takes_no_older_certificate),
 		cmocka_unit_test(the_node_takes_its_own_certificate_only),
 	};
 

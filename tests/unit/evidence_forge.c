@@ -57,12 +57,9 @@ static const struct forge_event ordinary[] = {
 };
 
 static const char *const commands[] = {
-	"grub_cmd: load_env --file (ESP)/cloister/host.env kernel initrd args",
-	"grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0",
 	"kernel_cmdline: console=ttyS0",
-	"grub_cmd: module2 (ESP)/vmlinuz root=LABEL=root quiet a b",
 	"module_cmdline: root=LABEL=root quiet \"a b\"",
-	"grub_cmd: boot",
+	"module_cmdline: ",
 };
 
 void evidence_forge_default(struct evidence_forge *f, const uint8_t data[64],

@@ -68,9 +68,8 @@ static void put_reference(void)
 		snprintf(hex + 2 * i, 3, "%02x", image[i]);
 	snprintf(
 		text, sizeof(text),
-		"{\"version\": 1, \"boot_image\": \"%s\", \"commands\": [\"grub_cmd: load_env *\", "
-		"\"grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0\", \"kernel_cmdline: "
-		"console=ttyS0\", \"grub_cmd: module2 *\", \"grub_cmd: boot\"], \"core_version\": "
+		"{\"version\": 1, \"boot_image\": \"%s\", \"commands\": [\"kernel_cmdline: "
+		"console=ttyS0\"], \"core_version\": "
 		"\"0.1.0+g1234567\", \"core_build\": \"b1d0000000000000000000000000000000000000\"}",
 		hex);
 	put_text("reference.json", text);

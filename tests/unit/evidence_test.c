@@ -13,13 +13,10 @@ const char *cas[2], *crls[2];
 
 static uint8_t firmware[2][CL_PCR_SIZE], option_roms[2][CL_PCR_SIZE], images[2][CL_HASH_SIZE];
 
-/* As the forge's commands; the second but last is a prefix. */
+/* The first is the forge's, the second a prefix. */
 static const char *const commands[] = {
-	"grub_cmd: load_env --file (ESP)/cloister/host.env kernel initrd args",
-	"grub_cmd: multiboot2 (memdisk)/core.elf console=ttyS0",
 	"kernel_cmdline: console=ttyS0",
-	"grub_cmd: module2 *",
-	"grub_cmd: boot",
+	"kernel_cmdline: cloister-core *",
 };
 
 int evidence_setup(void **state)

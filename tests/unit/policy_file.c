@@ -46,8 +46,8 @@ static char *whole_policy(void)
 		"version", 1, "digests", HEX48, "nodes", "ca", forge_ca_pem(FORGE_THIS), "crl",
 		forge_crl_pem(FORGE_THIS, 0, FORGE_NOW - 1, FORGE_NOW + 1), "accept_test_tpm", 1,
 		"boot", "firmware", HEX32, HEX32, "option_roms", HEX32, "images", HEX32, "commands",
-		"grub_cmd: boot", "grub_cmd: module2 *", "core", "version_min", "0.5.0", "builds",
-		HEX20, "zone", "vcpus_min", 1, "vcpus_max", 4, "memory_bytes_min",
+		"kernel_cmdline: x", "kernel_cmdline: y *", "core", "version_min", "0.5.0",
+		"builds", HEX20, "zone", "vcpus_min", 1, "vcpus_max", 4, "memory_bytes_min",
 		(json_int_t)1 << 20, "memory_bytes_max", (json_int_t)INT64_MAX, "window_pages_max",
 		1024, "idle_ms_max", 1000, "require_iommu", 1, "require_remapping", 1);
 	char *text = json_dumps(json, 0);
@@ -77,7 +77,7 @@ static void everything_arrives(void **state)
 	assert_int_equal(loaded->nr_option_roms, 1);
 	assert_int_equal(loaded->nr_boot_images, 1);
 	assert_int_equal(loaded->nr_boot_commands, 2);
-	assert_string_equal(loaded->boot_commands[1], "grub_cmd: module2 *");
+	assert_string_equal(loaded->boot_commands[1], "kernel_cmdline: y *");
 	assert_string_equal(loaded->core_version_min, "0.5.0");
 	assert_int_equal(loaded->nr_core_builds, 1);
 	assert_memory_equal(loaded->core_builds[0], bytes, 16);
@@ -137,6 +137,9 @@ static void refusals(void **state)
 		 "digests: entry 2: 96 lower-case hex digits expected"},
 		{"{\"version\": 1, \"boot\": {\"images\": [\"" HEX48 "\"]}}",
 		 "boot.images: entry 1: 64 lower-case hex digits expected"},
+		{"{\"version\": 1, \"boot\": {\"commands\": [\"kernel_cmdline: x\", \"grub_cmd: "
+		 "boot\"]}}",
+		 "boot.commands: entry 2: a script's commands (grub_cmd) are never accepted"},
 		{"{\"version\": 1, \"core\": {\"builds\": [\"" HEX32 "\"]}}",
 		 "core.builds: entry 1: 40 lower-case hex digits expected"},
 		{"{\"version\": 1, \"core\": {\"builds\": "

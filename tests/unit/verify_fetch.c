@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetching reports and TLS keys from servers that answer well, badly, slowly, or not at all.
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -44,6 +46,40 @@ static uint8_t nonce[CL_REPORT_NONCE_SIZE], out[CL_REPORT_MAX], spki[CL_REPORT_S
 static char error[CL_ERROR_SIZE];
 static unsigned int timeout_ms;
 static const char *starttls;
+
+/* "two.example" is 127.0.0.2, then 127.0.0.1; other names are what they are. */
+static struct sockaddr_in two_address[2];
+static struct addrinfo two[2];
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+		struct addrinfo **list)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+		dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (strcmp(host, "two.example") != 0)
+		return real(host, service, hints, list);
+	for (unsigned int i = 0; i < 2; i++) {
+		two_address[i] = (struct sockaddr_in){.sin_family = AF_INET,
+						      .sin_port = htons((uint16_t)atoi(service)),
+						      .sin_addr.s_addr = htonl(0x7f000002 - i)};
+		two[i] = (struct addrinfo){.ai_family = AF_INET,
+					   .ai_socktype = SOCK_STREAM,
+					   .ai_addr = (struct sockaddr *)&two_address[i],
+					   .ai_addrlen = sizeof(two_address[i])};
+	}
+	two[0].ai_next = &two[1];
+	*list = two;
+	return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+	void (*real)(struct addrinfo *) = dlsym(RTLD_NEXT, "freeaddrinfo");
+
+	if (list != two)
+		real(list);
+}
 
 static void *server_main(void *arg)
 {
@@ -429,9 +465,42 @@ static void no_tls_is_refused(void **state)
 	assert_int_equal(spki_from(serve_silence, NULL, 0), -ETIMEDOUT);
 }
 
+/* A queue that is full answers no SYN: the address behind it still gets its turn. */
+static void a_black_hole_has_its_share(void **state)
+{
+	int hole = socket(AF_INET, SOCK_STREAM, 0), good = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002)};
+	socklen_t size = sizeof(a);
+	struct timespec from, to;
+	int fill[8];
+
+	assert_int_equal(bind(hole, (struct sockaddr *)&a, size), 0);
+	assert_int_equal(listen(hole, 0), 0);
+	assert_int_equal(getsockname(hole, (struct sockaddr *)&a, &size), 0);
+	for (size_t i = 0; i < 8; i++) {
+		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fill[i], (struct sockaddr *)&a, size);
+	}
+	uint16_t port = ntohs(a.sin_port);
+	a.sin_addr.s_addr = htonl(0x7f000001);
+	assert_int_equal(bind(good, (struct sockaddr *)&a, size), 0);
+	/* Nobody listens there: it is refused at once, when half of the time is over. */
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(cl_fetch_report("two.example", port, nonce, 10 * LITTLE_MS, out, error),
+			 -ECONNREFUSED);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 <
+		    9 * LITTLE_MS);
+	for (size_t i = 0; i < 8; i++)
+		close(fill[i]);
+	close(hole);
+	close(good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_black_hole_has_its_share),
 		cmocka_unit_test_setup(good_answer, setup),
 		cmocka_unit_test_setup(good_answers_of_other_shapes, setup),
 		cmocka_unit_test_setup(bad_answers, setup),

@@ -72,6 +72,12 @@ int policy_from_pem(json_t *policy, const char *option, const char *path, const 
 	size_t size;
 
 	int code = read_file(option, path, PEM_MAX, &text, &size);
+	// A published list must not bring in whom to trust.
+	if (!code && strcmp(kind, kinds[0]) && strstr(text, "-----BEGIN CERTIFICATE-----"))
+		code = fail(EXIT_ERROR,
+			    "%s %s: there is a certificate in it, which nobody said to trust; if "
+			    "it is the CA's: give this file with --ca",
+			    option, path);
 	for (size_t i = 0; !code && i < 2; i++) {
 		char *at = text, *end;
 		snprintf(first, sizeof(first), "-----BEGIN %s-----", kinds[i]);
@@ -154,21 +160,43 @@ static int add_pcr(json_t *policy, const char *list, const uint8_t pcr[CL_PCR_SI
 	return policy_add(policy, "boot", list, hex);
 }
 
+// What the rest of the policy says of CAs, CRLs and software TPMs decides.
+static int check_evidence(const json_t *policy, const char *path, const uint8_t *bundle,
+			  size_t size, struct cl_verdict_result *result)
+{
+	cleanup_free char *text = json_dumps(policy, 0);
+	struct cl_policy *trusted;
+	char error[CL_ERROR_SIZE];
+
+	if (!text)
+		return no_memory();
+	if (cl_policy_load(text, strlen(text), &trusted, error))
+		return fail(EXIT_ERROR,
+			    "policy init: no verifier would take it: %s; check the files", error);
+	int rc = cl_verify_node(bundle, size, trusted, result);
+	cl_policy_free(trusted);
+	if (rc)
+		return fail(EXIT_ERROR,
+			    "--firmware-from %s: it cannot be verified: %s; free memory", path,
+			    strerror(-rc));
+	for (size_t i = 0; i < result->nr_checks; i++)
+		if (result->checks[i].status == CL_CHECK_FAIL)
+			return fail(EXIT_ERROR, "--firmware-from %s: %s: %s; fetch it anew", path,
+				    result->checks[i].name, result->checks[i].reason);
+	return EXIT_OK;
+}
+
 int policy_from_evidence(json_t *policy, const char *path)
 {
+	struct cl_verdict_result result;
 	cleanup_free char *bundle = NULL;
-	struct cl_evidence parts;
-	char error[CL_ERROR_SIZE];
 	size_t size;
 
 	int code = read_file("--firmware-from", path, CL_EVIDENCE_MAX, &bundle, &size);
-	if (code)
-		return code;
-	if (cl_evidence_unpack((const uint8_t *)bundle, size, &parts, error))
-		return fail(EXIT_ERROR,
-			    "--firmware-from %s: this is no evidence: %s; fetch it anew", path,
-			    error);
+	if (!code)
+		code = check_evidence(policy, path, (const uint8_t *)bundle, size, &result);
 	// CL_QUOTE_PCRS in ascending order: 0, then 2.
-	code = add_pcr(policy, "firmware", parts.pcrs[0]);
-	return code ? code : add_pcr(policy, "option_roms", parts.pcrs[1]);
+	if (!code)
+		code = add_pcr(policy, "firmware", result.node.pcrs[0]);
+	return code ? code : add_pcr(policy, "option_roms", result.node.pcrs[1]);
 }

@@ -13,11 +13,17 @@ int policy_add(json_t *policy, const char *section, const char *list, const char
 /* Set a member of a section; takes `value` over. */
 int policy_set(json_t *policy, const char *section, const char *name, json_t *value);
 
-/* Certificates go to nodes.ca, CRLs to nodes.crl; there must be a block of this kind. */
+/*
+ * Certificates go to nodes.ca, CRLs to nodes.crl; there must be a block of this kind, and where
+ * that is "X509 CRL" there may be no certificate.
+ */
 int policy_from_pem(json_t *policy, const char *option, const char *path, const char *kind);
 /* Reference values of a boot image. */
 int policy_from_reference(json_t *policy, const char *path);
-/* PCR 0 and 2 of a bundle of evidence. */
+/*
+ * PCR 0 and 2 of a bundle of evidence, which must be of a node that the CAs now in `policy`
+ * enrolled. The nonce that it answers is not looked at.
+ */
 int policy_from_evidence(json_t *policy, const char *path);
 
 #endif

@@ -23,6 +23,8 @@ struct init {
 	size_t nr_images;
 	const char *memory;
 	uint32_t vcpus;
+	const char *firmware_from[IMAGES_MAX];
+	size_t nr_firmware_from;
 };
 
 static int add_hex(struct init *in, const char *option, const char *section, const char *list,
@@ -91,7 +93,11 @@ static int take_option(struct init *in, int id)
 	case 'r':
 		return add_hex(in, "option-roms", "boot", "option_roms", CL_PCR_SIZE);
 	case 'F':
-		return policy_from_evidence(in->policy, optarg);
+		if (in->nr_firmware_from == IMAGES_MAX)
+			return fail(EXIT_USAGE, "--firmware-from: at most %u; give --firmware",
+				    IMAGES_MAX);
+		in->firmware_from[in->nr_firmware_from++] = optarg;
+		return EXIT_OK;
 	case 'u':
 		return policy_set(in->policy, NULL, "require_iommu", json_true());
 	case 'R':
@@ -115,6 +121,21 @@ static int add_images(struct init *in)
 		if (!code)
 			code = policy_add(in->policy, NULL, "digests", text);
 	}
+	return code;
+}
+
+// Last of all: the CAs may be named behind it.
+static int add_firmware(struct init *in)
+{
+	int code = EXIT_OK;
+
+	if (in->nr_firmware_from && !json_object_get(json_object_get(in->policy, "nodes"), "ca"))
+		return fail(
+			EXIT_USAGE,
+			"policy init: --firmware-from needs --ca: without a CA that enrolled the "
+			"node anyone could have made that evidence; add it");
+	for (size_t i = 0; !code && i < in->nr_firmware_from; i++)
+		code = policy_from_evidence(in->policy, in->firmware_from[i]);
 	return code;
 }
 
@@ -174,6 +195,8 @@ int policy_init(int argc, char **argv)
 	if ((in.memory || in.vcpus) && !in.nr_images)
 		return fail(EXIT_USAGE,
 			    "policy init: --memory and --vcpus belong to --image; add it");
-	int code = add_images(&in);
+	int code = add_firmware(&in);
+	if (!code)
+		code = add_images(&in);
 	return code ? code : write_policy(&in);
 }

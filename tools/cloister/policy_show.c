@@ -42,6 +42,20 @@ static void show_name(X509_NAME *name)
 	printf("%s", shown);
 }
 
+// SHA-256 of the SubjectPublicKeyInfo: any CA can have the same name.
+static void show_spki(const X509 *cert)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+	int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+
+	printf("%15sSHA-256 of its SPKI: ", "");
+	if (size > 0 && EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1)
+		for (size_t i = 0; i < CL_HASH_SIZE; i++)
+			printf("%02x", digest[i]);
+	putchar('\n');
+	OPENSSL_free(der);
+}
+
 static void show_cas(const struct cl_policy *p)
 {
 	printf("%-14s", "ca");
@@ -54,6 +68,7 @@ static void show_cas(const struct cl_policy *p)
 		if (cert) {
 			show_name(X509_get_subject_name(cert));
 			show_time("until", X509_get0_notAfter(cert));
+			show_spki(cert);
 		}
 		X509_free(cert);
 		BIO_free(in);

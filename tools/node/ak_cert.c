@@ -57,3 +57,27 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 	X509_free(cert);
 	return *why ? -EINVAL : 0;
 }
+
+int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, time_t now,
+		  const char **why)
+{
+	X509 *cert = d2i_X509(NULL, &der, (long)size);
+	X509 *kept = old_size ? d2i_X509(NULL, &old, (long)old_size) : NULL;
+	int days, seconds;
+
+	*why = NULL;
+	if (!cert || X509_cmp_time(X509_get0_notAfter(cert), &now) <= 0)
+		*why = "its time is over";
+	// Else a forged one from the future would keep the CA's out for ever.
+	else if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0)
+		*why = "its time has not come (is this node's clock right?)";
+	else if (kept && X509_get0_pubkey(kept) &&
+		 EVP_PKEY_eq(X509_get0_pubkey(cert), X509_get0_pubkey(kept)) == 1 &&
+		 (!ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(kept),
+				  X509_get0_notBefore(cert)) ||
+		  days < 0 || seconds < 0))
+		*why = "it is older than the one that is kept";
+	X509_free(cert);
+	X509_free(kept);
+	return *why ? -EINVAL : 0;
+}

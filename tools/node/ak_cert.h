@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <openssl/x509.h>
 
 /*
@@ -13,6 +14,14 @@
  * extended key usage and, where a CA is given, its signature. 0, or -EINVAL with `why` (static).
  */
 int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t area_size, X509 *ca,
+		  const char **why);
+
+/*
+ * May this certificate, checked as above, take the place of the one that is kept (old_size 0:
+ * none)? Not when it is not in time, nor when it is the earlier of two for one key: whoever has an
+ * old one could send it. 0, or -EINVAL with `why`.
+ */
+int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, time_t now,
 		  const char **why);
 
 /* Does the certificate have this extended key usage? False as well where it has none. */

@@ -114,17 +114,21 @@ void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 	answer_cbor(a, out, rc < 0 ? rc : bundle_put(&bundle, out, CL_EVIDENCE_MAX));
 }
 
-void answer_enrol(struct node *node, struct answer *a)
+void answer_enrol(struct node *node, const char *ek_kind, struct answer *a)
 {
 	cleanup_tpm struct tpm tpm = {NULL, NULL};
 	uint8_t der[EK_CERT_MAX], ek_area[PUBLIC_MAX], ak_area[PUBLIC_MAX], out[WIRE_ENROL_MAX];
 	struct wire_enrol message = {.ek_certificate = {der, 0}};
+	enum public_kind kind = ek_kind && !strcmp(ek_kind, "rsa") ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
 	char error[CL_ERROR_SIZE];
-	enum public_kind kind;
 
+	if (ek_kind && kind == PUBLIC_EK_ECC && strcmp(ek_kind, "ecc") != 0) {
+		answer_text(a, 400, "ek: ecc or rsa expected");
+		return;
+	}
 	int rc = tpm_open(&tpm, node->tcti, error);
 	if (!rc)
-		rc = tpm_ek_certificate(&tpm, &kind, der, &message.ek_certificate.size, error);
+		rc = tpm_ek_certificate(&tpm, kind, der, &message.ek_certificate.size, error);
 	if (!rc) {
 		cleanup_handle struct tpm_handle ek = {&tpm, ESYS_TR_NONE};
 		message.ek_public.data = ek_area;
@@ -144,22 +148,20 @@ void answer_enrol(struct node *node, struct answer *a)
 void answer_activate(struct node *node, const uint8_t *body, size_t size, struct answer *a)
 {
 	cleanup_tpm struct tpm tpm = {NULL, NULL};
-	uint8_t der[EK_CERT_MAX], secret[SECRET_SIZE], out[WIRE_SECRET_SIZE];
+	uint8_t secret[SECRET_SIZE], out[WIRE_SECRET_SIZE];
 	struct credential credential;
 	char error[CL_ERROR_SIZE];
-	enum public_kind kind;
 	const char *why;
-	size_t der_size;
 
 	if (wire_take_activate(&credential, body, size, &why)) {
 		answer_text(a, 400, "the request is malformed: %s", why);
 		return;
 	}
 	int rc = tpm_open(&tpm, node->tcti, error);
+	// A seed for an RSA key is as long as its modulus; a point of P-256 is shorter.
 	if (!rc)
-		rc = tpm_ek_certificate(&tpm, &kind, der, &der_size, error);
-	if (!rc)
-		rc = tpm_activate(&tpm, kind, &credential, secret, error);
+		rc = tpm_activate(&tpm, credential.seed_size == 256 ? PUBLIC_EK_RSA : PUBLIC_EK_ECC,
+				  &credential, secret, error);
 	if (rc)
 		answer_text(a, 503, "%s", error);
 	else
@@ -171,7 +173,7 @@ void answer_activate(struct node *node, const uint8_t *body, size_t size, struct
 void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answer *a)
 {
 	cleanup_tpm struct tpm tpm = {NULL, NULL};
-	uint8_t area[PUBLIC_MAX];
+	uint8_t area[PUBLIC_MAX], kept[CL_AK_CERT_MAX];
 	char error[CL_ERROR_SIZE];
 	size_t area_size;
 	const char *why;
@@ -185,7 +187,9 @@ void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answe
 		answer_text(a, 503, "%s", error);
 		return;
 	}
-	if (ak_cert_check(body, size, area, area_size, node->ca, &why)) {
+	int old = file_read(node->state, AK_CERT_FILE, kept, sizeof(kept));
+	if (ak_cert_check(body, size, area, area_size, node->ca, &why) ||
+	    ak_cert_newer(body, size, kept, old > 0 ? (size_t)old : 0, time(NULL), &why)) {
 		answer_text(a, 400, "the certificate is not kept: %s", why);
 		return;
 	}

@@ -32,7 +32,8 @@ struct answer {
 void answer_text(struct answer *a, unsigned int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void answer_evidence(struct node *node, const char *nonce, struct answer *a);
-void answer_enrol(struct node *node, struct answer *a);
+/* ek: "ecc", "rsa", or NULL for the former. */
+void answer_enrol(struct node *node, const char *ek, struct answer *a);
 void answer_activate(struct node *node, const uint8_t *body, size_t size, struct answer *a);
 void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answer *a);
 

@@ -53,6 +53,28 @@ static int write_cert(int dir, X509 *cert)
 	return rc;
 }
 
+// The longest that a node, a certificate and a revocation can become, in bytes of JSON and of PEM.
+#define NODE_JSON    512u
+#define CERT_JSON    192u
+#define REVOKED_PEM  80u
+#define CRL_HEAD_PEM 4096u
+
+int ca_room(const struct ca *ca, char error[CL_ERROR_SIZE])
+{
+	size_t certs = 0;
+
+	for (size_t i = 0; i < ca->nodes.count; i++)
+		certs += ca->nodes.list[i].nr_certs;
+	if (ca->nodes.count * NODE_JSON + certs * CERT_JSON <= CA_NODES_MAX &&
+	    CRL_HEAD_PEM + certs * REVOKED_PEM <= CA_CRL_MAX)
+		return 0;
+	return clv_error(
+		error, -ENOSPC,
+		"the CA has no room for another certificate: %zu of %zu nodes are all that "
+		"it could revoke; begin a second CA (--ca), or wait until some are over",
+		certs, ca->nodes.count);
+}
+
 int ca_commit(struct ca *ca, time_t now, char error[CL_ERROR_SIZE])
 {
 	cleanup_free char *old = malloc(CA_NODES_MAX), *text = NULL, *crl = NULL;
@@ -66,6 +88,9 @@ int ca_commit(struct ca *ca, time_t now, char error[CL_ERROR_SIZE])
 	crl = ca_crl(ca, now);
 	if (!rc && (!text || !crl))
 		rc = -EIO;
+	// What could not be read again.
+	if (!rc && (strlen(text) > CA_NODES_MAX || strlen(crl) > CA_CRL_MAX))
+		rc = -EFBIG;
 	if (!rc)
 		rc = file_replace(ca->dir, NODES_FILE, text, strlen(text), 0644);
 	if (rc)

@@ -29,7 +29,7 @@
 #define CRL_DAYS     30u
 #define CA_MAX	     8192u /* bytes of key and certificate */
 #define CA_CRL_MAX   (16u << 20)
-#define CA_NODES_MAX (64u << 20)
+#define CA_NODES_MAX (128u << 20)
 
 struct ca {
 	int dir;
@@ -45,6 +45,8 @@ int ca_create(const char *path, time_t now, char error[CL_ERROR_SIZE]);
 int ca_open(struct ca *ca, const char *path, bool change, char error[CL_ERROR_SIZE]);
 void ca_close(struct ca *ca);
 
+/* Before an enrolment: is there room for this many, and to revoke them all? 0 or -ENOSPC. */
+int ca_room(const struct ca *ca, char error[CL_ERROR_SIZE]);
 /* Write nodes, with the next CRL number, and then the CRL. */
 int ca_commit(struct ca *ca, time_t now, char error[CL_ERROR_SIZE]);
 /* Is crl.pem the newest list, and less than half of its time over? */

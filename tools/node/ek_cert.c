@@ -15,6 +15,7 @@
 
 #define OID_EK_EKU "2.23.133.8.1" // tcg-kp-EKCertificate
 #define CHAIN_MAX  8
+#define AUTH_LEVEL 1 // 80 bits: no RSA under 1024, no SHA-1 (X509_VERIFY_PARAM_set_auth_level(3))
 
 static int add_cert(struct ek_roots *roots, X509 *cert)
 {
@@ -111,6 +112,7 @@ static int chain(X509 *cert, const struct ek_roots *roots, time_t now)
 	if (context && X509_STORE_CTX_init(context, roots->roots, cert, roots->between) == 1) {
 		X509_STORE_CTX_set_time(context, 0, now);
 		X509_STORE_CTX_set_depth(context, CHAIN_MAX);
+		X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context), AUTH_LEVEL);
 		why = X509_verify_cert(context) == 1 ? X509_V_OK
 						     : X509_STORE_CTX_get_error(context);
 	}

@@ -16,7 +16,7 @@ static enum public_kind ek_kind(const struct wire_bytes *area)
 	return area->size > 1 && area->data[1] == 0x23 ? PUBLIC_EK_ECC : PUBLIC_EK_RSA;
 }
 
-int candidate_check(struct candidate *c, const uint8_t *data, size_t size,
+int candidate_check(struct candidate *c, enum public_kind ek, const uint8_t *data, size_t size,
 		    const struct ek_roots *real, const struct ek_roots *test, time_t now,
 		    char error[CL_ERROR_SIZE])
 {
@@ -25,8 +25,11 @@ int candidate_check(struct candidate *c, const uint8_t *data, size_t size,
 
 	if (wire_take_enrol(&message, data, size, &why))
 		return clv_error(error, -EINVAL, "the node's answer is malformed: %s", why);
-	if (public_parse(&c->ek, ek_kind(&message.ek_public), message.ek_public.data,
-			 message.ek_public.size, &why))
+	if (ek_kind(&message.ek_public) != ek)
+		return clv_error(error, -EINVAL,
+				 "endorsement key: it is of another kind than was asked for; --ek "
+				 "says which");
+	if (public_parse(&c->ek, ek, message.ek_public.data, message.ek_public.size, &why))
 		return clv_error(error, -EINVAL, "endorsement key: %s", why);
 	if (public_parse(&c->ak, PUBLIC_AK, message.ak_public.data, message.ak_public.size, &why))
 		return clv_error(error, -EINVAL, "attestation key: %s", why);
@@ -38,20 +41,21 @@ int candidate_check(struct candidate *c, const uint8_t *data, size_t size,
 			     test, now, &c->checked, error);
 }
 
-int candidate_ask(struct candidate *c, const struct address *node, unsigned int timeout_ms,
-		  const struct ek_roots *real, const struct ek_roots *test, time_t now,
-		  char error[CL_ERROR_SIZE])
+int candidate_ask(struct candidate *c, enum public_kind ek, const struct address *node,
+		  unsigned int timeout_ms, const struct ek_roots *real, const struct ek_roots *test,
+		  time_t now, char error[CL_ERROR_SIZE])
 {
 	const struct clv_request request = {.service = "the node",
 					    .host = node->host,
 					    .port = node->port,
-					    .target = "/enrol",
+					    .target = ek == PUBLIC_EK_RSA ? "/enrol?ek=rsa"
+									  : "/enrol?ek=ecc",
 					    .type = WIRE_TYPE_CBOR,
 					    .timeout_ms = timeout_ms};
 	uint8_t answer[WIRE_ENROL_MAX];
 	int n = clv_http(&request, answer, sizeof(answer), error);
 
-	return n < 0 ? n : candidate_check(c, answer, (size_t)n, real, test, now, error);
+	return n < 0 ? n : candidate_check(c, ek, answer, (size_t)n, real, test, now, error);
 }
 
 int candidate_activate(const struct candidate *c, const struct address *node,

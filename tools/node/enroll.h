@@ -18,16 +18,17 @@ struct candidate {
 
 /*
  * Check what a node says about itself (the answer to GET /enrol). 0 or -EINVAL with the reason in
- * error[].
+ * error[]. ek: the kind of endorsement key that was asked for; a node may not choose, as a TPM with
+ * two would then be two.
  */
-int candidate_check(struct candidate *c, const uint8_t *data, size_t size,
+int candidate_check(struct candidate *c, enum public_kind ek, const uint8_t *data, size_t size,
 		    const struct ek_roots *real, const struct ek_roots *test, time_t now,
 		    char error[CL_ERROR_SIZE]);
 
 /* Ask the node, and check. 0 or a negative errno. */
-int candidate_ask(struct candidate *c, const struct address *node, unsigned int timeout_ms,
-		  const struct ek_roots *real, const struct ek_roots *test, time_t now,
-		  char error[CL_ERROR_SIZE]);
+int candidate_ask(struct candidate *c, enum public_kind ek, const struct address *node,
+		  unsigned int timeout_ms, const struct ek_roots *real, const struct ek_roots *test,
+		  time_t now, char error[CL_ERROR_SIZE]);
 
 /*
  * Let the node prove, with a secret of the moment, that EK and AK are in one TPM. 0 or a negative

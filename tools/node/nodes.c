@@ -31,22 +31,24 @@ static int parse_cert(struct node_cert *cert, json_t *json)
 
 static int parse_node(struct node_record *node, json_t *json)
 {
-	const char *name, *ek, *type;
+	const char *name, *ek, *ak = "", *type;
 	json_int_t enrolled, revoked;
 	json_t *certs, *cert;
 	size_t i;
 	int test;
 
-	if (json_unpack(json, "{s:s,s:s,s:s,s:b,s:I,s:I,s:o!}", "name", &name, "ek", &ek, "ek_type",
-			&type, "test_tpm", &test, "enrolled", &enrolled, "revoked", &revoked,
-			"certificates", &certs) ||
-	    !name_valid(name) || !hex_text(ek, 2 * SPKI_HASH_SIZE) || enrolled < 0 || revoked < 0 ||
+	if (json_unpack(json, "{s:s,s:s,s?s,s:s,s:b,s:I,s:I,s:o!}", "name", &name, "ek", &ek, "ak",
+			&ak, "ek_type", &type, "test_tpm", &test, "enrolled", &enrolled, "revoked",
+			&revoked, "certificates", &certs) ||
+	    !name_valid(name) || !hex_text(ek, 2 * SPKI_HASH_SIZE) ||
+	    (*ak && !hex_text(ak, 2 * SPKI_HASH_SIZE)) || enrolled < 0 || revoked < 0 ||
 	    (strcmp(type, "ecc") != 0 && strcmp(type, "rsa") != 0) || !json_is_array(certs) ||
 	    json_array_size(certs) > NODE_CERTS_MAX)
 		return -EINVAL;
 	memset(node, 0, sizeof(*node));
 	memcpy(node->name, name, strlen(name));
 	memcpy(node->ek, ek, sizeof(node->ek));
+	memcpy(node->ak, ak, strlen(ak));
 	node->rsa = !strcmp(type, "rsa");
 	node->test = test;
 	node->enrolled = enrolled;
@@ -121,10 +123,10 @@ json_t *node_json(const struct node_record *node)
 				      json_pack("{s:s,s:I,s:I}", "serial", node->certs[i].serial,
 						"not_before", (json_int_t)node->certs[i].not_before,
 						"not_after", (json_int_t)node->certs[i].not_after));
-	return json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:o}", "name", node->name, "ek", node->ek,
-			 "ek_type", node->rsa ? "rsa" : "ecc", "test_tpm", node->test, "enrolled",
-			 (json_int_t)node->enrolled, "revoked", (json_int_t)node->revoked,
-			 "certificates", certs);
+	return json_pack("{s:s,s:s,s:s*,s:s,s:b,s:I,s:I,s:o}", "name", node->name, "ek", node->ek,
+			 "ak", *node->ak ? node->ak : NULL, "ek_type", node->rsa ? "rsa" : "ecc",
+			 "test_tpm", node->test, "enrolled", (json_int_t)node->enrolled, "revoked",
+			 (json_int_t)node->revoked, "certificates", certs);
 }
 
 char *nodes_print(const struct nodes *nodes)
@@ -159,6 +161,14 @@ struct node_record *nodes_by_ek(const struct nodes *nodes, const char *ek)
 {
 	for (size_t i = 0; i < nodes->count; i++)
 		if (!strcmp(nodes->list[i].ek, ek))
+			return &nodes->list[i];
+	return NULL;
+}
+
+struct node_record *nodes_by_ak(const struct nodes *nodes, const char *ak)
+{
+	for (size_t i = 0; *ak && i < nodes->count; i++)
+		if (!strcmp(nodes->list[i].ak, ak))
 			return &nodes->list[i];
 	return NULL;
 }

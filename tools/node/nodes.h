@@ -23,6 +23,7 @@ struct node_cert {
 struct node_record {
 	char name[NAME_MAX_LENGTH + 1];
 	char ek[2 * SPKI_HASH_SIZE + 1]; /* hex SHA-256 of the EK's SPKI */
+	char ak[2 * SPKI_HASH_SIZE + 1]; /* the same of the newest AK; "" in lists of old */
 	bool rsa;			 /* which EK */
 	bool test;			 /* a software TPM's */
 	int64_t enrolled;
@@ -45,6 +46,9 @@ void nodes_free(struct nodes *nodes);
 
 struct node_record *nodes_by_name(const struct nodes *nodes, const char *name);
 struct node_record *nodes_by_ek(const struct nodes *nodes, const char *ek);
+
+/* Whoever has this AK; NULL also for "". */
+struct node_record *nodes_by_ak(const struct nodes *nodes, const char *ak);
 
 /* A new record at the end, zeroed; NULL if there is no room. Pointers into the list go stale. */
 struct node_record *nodes_add(struct nodes *nodes);

@@ -39,6 +39,9 @@ static const char enroll_help[] =
 	"  --test-ek-roots PATH   likewise, of software TPMs: the node's certificate then says "
 	"so,\n"
 	"                         and verifiers refuse it but under a test policy\n"
+	"  --ek KIND              ecc (the default), or rsa for a TPM without a certificate of an "
+	"ECC\n"
+	"                         key; `renew` asks for that which was enrolled\n"
 	"  --days N               how long the certificate is good for (default: 30, at most 365)\n"
 	"  --timeout S            for each of the node's three answers (default: 60)\n"
 	"  --json                 print the node's record as JSON\n"
@@ -50,18 +53,26 @@ struct order {
 	const char *ca;
 	struct ek_roots real;
 	struct ek_roots test;
+	enum public_kind ek;
 	unsigned int days;
 	unsigned int timeout_ms;
 	bool json;
 	struct address node;
 };
 
+// The SHA-256 of two SPKIs, in hex.
+struct keys {
+	char ek[2 * SPKI_HASH_SIZE + 1];
+	char ak[2 * SPKI_HASH_SIZE + 1];
+};
+
 // May this EK be enrolled, or renewed, under this name?
-static int may(const struct nodes *nodes, const struct order *o, const char *ek,
+static int may(const struct nodes *nodes, const struct order *o, const struct keys *keys,
 	       char error[CL_ERROR_SIZE])
 {
 	const struct node_record *named = nodes_by_name(nodes, o->name);
-	const struct node_record *same = nodes_by_ek(nodes, ek);
+	const struct node_record *same = nodes_by_ek(nodes, keys->ek);
+	const struct node_record *signer = nodes_by_ak(nodes, keys->ak);
 
 	if (same && same->revoked)
 		return clv_error(error, -EPERM,
@@ -85,23 +96,49 @@ static int may(const struct nodes *nodes, const struct order *o, const char *ek,
 	if (!o->renew && named)
 		return clv_error(error, -EEXIST,
 				 "%s is the name of another node; take another name", o->name);
+	if (signer && signer != same)
+		return clv_error(error, -EEXIST,
+				 "this TPM's attestation key is that of %s, which was enrolled by "
+				 "another endorsement key%s",
+				 signer->name,
+				 signer->revoked ? " and is revoked; it cannot come back"
+						 : "; renew that one");
 	return 0;
 }
 
-static int early_look(const struct order *o, const char *ek, char error[CL_ERROR_SIZE])
+// `renew` asks for the key that was enrolled.
+static int kind_of_record(struct order *o, char error[CL_ERROR_SIZE])
 {
 	struct ca ca;
 	int rc = ca_open(&ca, o->ca, false, error);
 
 	if (rc)
 		return rc;
-	rc = may(&ca.nodes, o, ek, error);
+	const struct node_record *named = nodes_by_name(&ca.nodes, o->name);
+	if (named)
+		o->ek = named->rsa ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
+	else
+		rc = clv_error(error, -ENOENT, "%s: is not enrolled; see `cloister node list`",
+			       o->name);
 	ca_close(&ca);
 	return rc;
 }
 
-static int record(struct ca *ca, const struct order *o, const struct candidate *c, const char *ek,
-		  const struct node_cert *cert, time_t now, char error[CL_ERROR_SIZE])
+static int early_look(const struct order *o, const struct keys *keys, char error[CL_ERROR_SIZE])
+{
+	struct ca ca;
+	int rc = ca_open(&ca, o->ca, false, error);
+
+	if (rc)
+		return rc;
+	rc = may(&ca.nodes, o, keys, error);
+	ca_close(&ca);
+	return rc;
+}
+
+static int record(struct ca *ca, const struct order *o, const struct candidate *c,
+		  const struct keys *keys, const struct node_cert *cert, time_t now,
+		  char error[CL_ERROR_SIZE])
 {
 	struct node_record *node = nodes_by_name(&ca->nodes, o->name);
 
@@ -110,7 +147,7 @@ static int record(struct ca *ca, const struct order *o, const struct candidate *
 		if (!node)
 			return clv_error(error, -ENOMEM, "no memory");
 		memcpy(node->name, o->name, strlen(o->name));
-		memcpy(node->ek, ek, sizeof(node->ek));
+		memcpy(node->ek, keys->ek, sizeof(node->ek));
 		node->rsa = c->ek.kind == PUBLIC_EK_RSA;
 		node->enrolled = now;
 	}
@@ -120,17 +157,21 @@ static int record(struct ca *ca, const struct order *o, const struct candidate *
 					"until one of them is not"
 				      : "the CA has no room for %s",
 				 o->name);
+	int rc = ca_room(ca, error);
+	if (rc)
+		return rc;
 	node->test = c->checked.test;
+	memcpy(node->ak, keys->ak, sizeof(node->ak));
 	return ca_commit(ca, now, error);
 }
 
 // Under the lock: look again, sign, write down.
-static int certify(const struct order *o, const struct candidate *c, const char *ek, X509 **cert,
-		   json_t **json, char error[CL_ERROR_SIZE])
+static int certify(const struct order *o, const struct candidate *c, const struct keys *keys,
+		   X509 **cert, json_t **json, char error[CL_ERROR_SIZE])
 {
 	time_t now = time(NULL);
 	struct ak_subject subject = {.name = o->name,
-				     .ek = ek,
+				     .ek = keys->ek,
 				     .test = c->checked.test,
 				     .not_after = now + (time_t)o->days * 86400};
 	struct node_cert issued;
@@ -141,7 +182,7 @@ static int certify(const struct order *o, const struct candidate *c, const char 
 		return rc;
 	if (c->checked.not_after < subject.not_after)
 		subject.not_after = c->checked.not_after;
-	rc = may(&ca.nodes, o, ek, error);
+	rc = may(&ca.nodes, o, keys, error);
 	if (!rc) {
 		subject.ak = public_pkey(&c->ak);
 		rc = ca_issue(&ca, &subject, now, cert, &issued, error);
@@ -150,7 +191,7 @@ static int certify(const struct order *o, const struct candidate *c, const char 
 	// Written down before anyone has it: a certificate that the list does not know could not
 	// be revoked.
 	if (!rc)
-		rc = record(&ca, o, c, ek, &issued, now, error);
+		rc = record(&ca, o, c, keys, &issued, now, error);
 	if (!rc)
 		*json = node_json(nodes_by_name(&ca.nodes, o->name));
 	ca_close(&ca);
@@ -197,21 +238,38 @@ static void print_record(const struct order *o, const struct candidate *c, json_
 		puts("  a software TPM: verifiers refuse it but under a test policy");
 }
 
-static int enroll(const struct order *o)
+static int ak_hash(const struct candidate *c, uint8_t hash[SPKI_HASH_SIZE],
+		   char error[CL_ERROR_SIZE])
 {
-	char error[CL_ERROR_SIZE], ek[2 * SPKI_HASH_SIZE + 1];
+	EVP_PKEY *ak = public_pkey(&c->ak);
+	int rc = ak ? spki_hash(ak, hash) : -EIO;
+
+	EVP_PKEY_free(ak);
+	return rc ? clv_error(error, rc, "OpenSSL cannot encode the attestation key") : 0;
+}
+
+static int enroll(struct order *o)
+{
+	uint8_t hash[SPKI_HASH_SIZE];
+	char error[CL_ERROR_SIZE];
 	cleanup_json json_t *json = NULL;
 	struct candidate c;
+	struct keys keys;
 	X509 *cert = NULL;
 
-	if (candidate_ask(&c, &o->node, o->timeout_ms, &o->real, &o->test, time(NULL), error))
+	if (o->renew && kind_of_record(o, error))
+		return fail(EXIT_ERROR, "%s", error);
+	if (candidate_ask(&c, o->ek, &o->node, o->timeout_ms, &o->real, &o->test, time(NULL),
+			  error) ||
+	    ak_hash(&c, hash, error))
 		return fail(EXIT_ERROR, "%s: %s", o->node.host, error);
-	clv_hex(ek, c.checked.hash, SPKI_HASH_SIZE);
-	if (early_look(o, ek, error))
+	clv_hex(keys.ek, c.checked.hash, SPKI_HASH_SIZE);
+	clv_hex(keys.ak, hash, SPKI_HASH_SIZE);
+	if (early_look(o, &keys, error))
 		return fail(EXIT_ERROR, "%s", error);
 	if (candidate_activate(&c, &o->node, o->timeout_ms, error))
 		return fail(EXIT_ERROR, "%s: %s", o->node.host, error);
-	int rc = certify(o, &c, ek, &cert, &json, error);
+	int rc = certify(o, &c, &keys, &cert, &json, error);
 	if (rc) {
 		X509_free(cert);
 		return fail(EXIT_ERROR, "%s", error);
@@ -272,6 +330,14 @@ static int take_option(struct order *o, int id)
 			       ? fail(EXIT_USAGE, "--%sek-roots %s", id == 't' ? "test-" : "",
 				      error)
 			       : EXIT_OK;
+	case 'k':
+		o->ek = !strcmp(optarg, "rsa") ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
+		return o->renew || (o->ek == PUBLIC_EK_ECC && strcmp(optarg, "ecc") != 0)
+			       ? fail(EXIT_USAGE,
+				      "--ek %s: ecc or rsa expected, and by `enroll` "
+				      "only",
+				      optarg)
+			       : EXIT_OK;
 	case 'd':
 		return take_number("days", AK_DAYS_MAX, &o->days);
 	case 's':
@@ -292,6 +358,7 @@ static int take_arguments(struct order *o, int argc, char **argv)
 						{"ca", required_argument, NULL, 'c'},
 						{"ek-roots", required_argument, NULL, 'e'},
 						{"test-ek-roots", required_argument, NULL, 't'},
+						{"ek", required_argument, NULL, 'k'},
 						{"days", required_argument, NULL, 'd'},
 						{"timeout", required_argument, NULL, 's'},
 						{"json", no_argument, NULL, 'j'},
@@ -323,8 +390,11 @@ static int take_arguments(struct order *o, int argc, char **argv)
 
 static int run(bool renew, int argc, char **argv)
 {
-	struct order o = {
-		.renew = renew, .ca = CA_DEFAULT, .days = AK_DAYS, .timeout_ms = TIMEOUT_S * 1000};
+	struct order o = {.renew = renew,
+			  .ca = CA_DEFAULT,
+			  .ek = PUBLIC_EK_ECC,
+			  .days = AK_DAYS,
+			  .timeout_ms = TIMEOUT_S * 1000};
 	int code = take_arguments(&o, argc, argv);
 
 	if (!code)

@@ -99,7 +99,10 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
 	watch_working(fd, true);
 	pthread_mutex_lock(&node->lock);
 	r->route->answer(node,
-			 MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "nonce"),
+			 r->route->argument
+				 ? MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
+							       r->route->argument)
+				 : NULL,
 			 r->body, r->used, &a);
 	pthread_mutex_unlock(&node->lock);
 	watch_working(fd, false);

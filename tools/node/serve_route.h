@@ -10,8 +10,9 @@
 struct route {
 	const char *path;
 	const char *method;
-	size_t body_max; /* at most BODY_MAX */
-	void (*answer)(struct node *node, const char *nonce, const uint8_t *body, size_t size,
+	size_t body_max;      /* at most BODY_MAX */
+	const char *argument; /* in the query, that is given to answer(); NULL: none */
+	void (*answer)(struct node *node, const char *argument, const uint8_t *body, size_t size,
 		       struct answer *a);
 };
 

@@ -38,8 +38,8 @@ void tpm_close(struct tpm *tpm);
 /* For the functions below: name the step, the TPM's answer and what that means, in error[]. */
 int tpm_error(char error[CL_ERROR_SIZE], TSS2_RC rc, const char *step);
 
-/* Which endorsement key has a certificate here, and that certificate (DER). */
-int tpm_ek_certificate(struct tpm *tpm, enum public_kind *kind, uint8_t der[EK_CERT_MAX],
+/* The certificate (DER) of the endorsement key of this kind. */
+int tpm_ek_certificate(struct tpm *tpm, enum public_kind kind, uint8_t der[EK_CERT_MAX],
 		       size_t *size, char error[CL_ERROR_SIZE]);
 
 /* A primary of the endorsement hierarchy from its template; its public area as marshalled. */

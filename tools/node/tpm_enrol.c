@@ -74,21 +74,21 @@ static int read_certificate(struct tpm *tpm, uint32_t nv, uint8_t der[EK_CERT_MA
 	return result;
 }
 
-int tpm_ek_certificate(struct tpm *tpm, enum public_kind *kind, uint8_t der[EK_CERT_MAX],
+int tpm_ek_certificate(struct tpm *tpm, enum public_kind kind, uint8_t der[EK_CERT_MAX],
 		       size_t *size, char error[CL_ERROR_SIZE])
 {
-	*kind = PUBLIC_EK_ECC;
-	int rc = read_certificate(tpm, NV_EK_ECC, der, size, error);
-	if (rc == -ENOENT) {
-		*kind = PUBLIC_EK_RSA;
-		rc = read_certificate(tpm, NV_EK_RSA, der, size, error);
-	}
+	bool rsa = kind == PUBLIC_EK_RSA;
+	uint32_t nv = rsa ? NV_EK_RSA : NV_EK_ECC;
+	int rc = read_certificate(tpm, nv, der, size, error);
+
 	if (rc == -ENOENT)
-		return clv_error(error, rc,
-				 "TPM: no certificate of an endorsement key in NV (0x%08x, "
-				 "0x%08x); the maker of this TPM has left none, so it cannot be "
-				 "enrolled",
-				 NV_EK_ECC, NV_EK_RSA);
+		return clv_error(
+			error, rc,
+			"TPM: its maker has left no certificate of an %s endorsement key in "
+			"NV (0x%08x); %s",
+			rsa ? "RSA" : "ECC", nv,
+			rsa ? "try without --ek rsa"
+			    : "`cloister node enroll --ek rsa` asks for an RSA one");
 	return rc;
 }
 

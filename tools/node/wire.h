@@ -2,7 +2,7 @@
 /*
  * What registrar and node say to each other, in deterministic CBOR:
  *
- *   GET /enrol      → { "ak-public": bstr, "ek-public": bstr, "ek-certificate": bstr }
+ *   GET /enrol?ek=ecc (or rsa) → { "ak-public": bstr, "ek-public": bstr, "ek-certificate": bstr }
  *   POST /activate    { "seed": bstr, "credential": bstr } → bstr .size 32, the secret
  *   POST /ak          the AK's certificate, DER
  *
