@@ -19,7 +19,8 @@ FUZZ_machine := tests/fuzz/machine.c core/boot/acpi.c core/trace/trace.c \
 FUZZ_machine_libs := -l:libbearssl.a -Wl,--wrap=panic -Wl,--wrap=page_seal
 FUZZ_boot := $(addprefix core/boot/,acpi.c bzimage.c elf32.c memmap.c multiboot.c) \
 	core/lib/format.c
-FUZZ_tpm := $(filter-out core/tpm/hw.c,$(wildcard core/tpm/*.c)) core/evidence/root.c core/lib/format.c
+FUZZ_tpm := $(filter-out core/tpm/hw.c,$(wildcard core/tpm/*.c)) core/evidence/root.c \
+	core/lib/cmdline.c core/lib/format.c
 FUZZ_image := $(LAUNCH_src) core/zone/launch_check.c loader/plan.c
 FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c process.c message.c given.c) \
 	tools/launch/size.c

@@ -130,7 +130,6 @@ class Machine:
         self.forward = [(int(h), int(g)) for h, g in forward]
         self.kernel_args = " ".join(
             a for a in (KERNEL_ARGS, "" if verbose else QUIET_ARGS, append) if a)
-        self.core_args = core_args
         self.gdb, self.trace, self.extra = gdb, trace, list(extra)
         self.iommu, self.newer_qemu = iommu, newer_qemu
         self.threads = threads  # "multi": true parallelism, for what patches no code of its own
@@ -141,6 +140,8 @@ class Machine:
         self.tpm = None
         # Its interface, or None.
         self.with_tpm = "crb" if tpm is True or (not tpm and boot == "measured") else tpm or None
+        # Without a TPM the Core wants to be told so.
+        self.core_args = core_args if self.with_tpm else f"{core_args} tpm=none".strip()
         self.process = None
         self._lock = None
 

@@ -148,11 +148,12 @@ static void keys_init(void)
 	log_info("page cipher AES-256-GCM, path %s", page_cipher_name());
 }
 
-/* Last: the TPM's answers have left a secret on the stack. */
+/* When devices are held back, as far as they are: the TPM's answers go through RAM and its stack.
+ */
 static void root_init(const struct boot_info *bi)
 {
 	fpu_begin();
-	const char *why = tpm_attach(bi->rsdp, bi->core_base, bi->core_size);
+	const char *why = tpm_attach(bi, iommu_name());
 
 	fpu_end();
 	stack_wipe(BOOT_STACK_USED);
@@ -237,13 +238,13 @@ void core_main(struct boot_info *bi)
 		 bi->core_base, bi->core_size, cpu_phys_bits());
 	keys_init();
 	clock_init();
-	root_init(bi);
 	smp_add(cpu);
 	panic_set_hook(scrub);
 	doors_init(bi->rsdp);
 	iommu_find(bi->rsdp);
 	frame_init(bi);
 	iommu_start(frame_host_root());
+	root_init(bi);
 	zones_init();
 	host_init();
 	host_init_cpu(cpu);

@@ -5,6 +5,8 @@
 
 #include "evidence/report_key.h"
 #include "evidence/root.h"
+#include "lib/cmdline.h"
+#include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "tpm/command.h"
@@ -14,8 +16,9 @@
 #define POLICY_PCRS (1u << 0 | 1u << 2 | 1u << 4 | 1u << PCR_CORE)
 #define NR_PCRS	    4u
 #define AT_PCR_CORE 3u /* of those */
+#define ROOT_TEXT   40u
 
-static const char root_text[] = "cloister root 1", cap_text[] = "cloister cap 1";
+static const char cap_text[] = "cloister cap 1";
 
 static void hash2(uint8_t digest[TPM_HASH_SIZE], const void *a, size_t a_size, const void *b,
 		  size_t b_size)
@@ -29,8 +32,10 @@ static void hash2(uint8_t digest[TPM_HASH_SIZE], const void *a, size_t a_size, c
 }
 
 /* The sealing root, out of the TPM with these values in its PCRs. */
-static int get_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE], uint8_t secret[ROOT_SIZE])
+static int get_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE], const char *iommu,
+		    uint8_t secret[ROOT_SIZE])
 {
+	char text[ROOT_TEXT];
 	uint8_t digest[TPM_HASH_SIZE], policy[TPM_HASH_SIZE];
 	uint32_t key;
 	int r;
@@ -40,17 +45,18 @@ static int get_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE], uint8_t secret[ROOT_
 	r = tpm_create_hmac_key(policy, &key);
 	if (r)
 		return r;
-	r = tpm_hmac(key, POLICY_PCRS, root_text, secret);
+	format(text, sizeof(text), "cloister root 1, iommu %s", iommu);
+	r = tpm_hmac(key, POLICY_PCRS, text, secret);
 	if (tpm_flush(key) && !r)
 		r = -CL_EIO;
 	return r;
 }
 
-static int make_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE])
+static int make_root(uint8_t values[NR_PCRS][TPM_HASH_SIZE], const char *iommu)
 {
 	uint8_t secret[ROOT_SIZE], x[32], y[32];
 	uint32_t key;
-	int r = get_root(values, secret);
+	int r = get_root(values, iommu, secret);
 
 	if (!r)
 		r = tpm_create_storage_key(&key, x, y);
@@ -83,7 +89,7 @@ static int close_door(void)
 	return r;
 }
 
-static const char *use_tpm(void)
+static const char *use_tpm(const char *iommu)
 {
 	uint8_t values[NR_PCRS][TPM_HASH_SIZE];
 	static const uint8_t zero[TPM_HASH_SIZE];
@@ -99,7 +105,7 @@ static const char *use_tpm(void)
 	}
 	/* From here on the policy can be met, as long as PCR 13 is zero: by the host as well. */
 	if (!r)
-		r = make_root(values);
+		r = make_root(values, iommu);
 	if (r == -CL_EPERM)
 		log_warn("sealing: no: the TPM refuses (0x%x); is its owner's password empty?",
 			 tpm_refused);
@@ -108,28 +114,30 @@ static const char *use_tpm(void)
 	if (close_door()) {
 		root_wipe();
 		return "the TPM's PCR 13 cannot be extended, so the host could get the Core's "
-		       "secret; turn the machine off and on, or the TPM off in the firmware";
+		       "secret; turn the machine off and on";
 	}
 	root_vouched();
 	log_info("root: tpm, in PCR 13; sealing: %s", root_seals() ? "yes" : "no");
 	return NULL;
 }
 
-const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes)
+const char *tpm_attach(const struct boot_info *bi, const char *iommu)
 {
 	struct tpm_place place;
-	const char *why = tpm_locate(rsdp, &place);
+	const char *why;
 
-	if (why)
-		return why;
-	if (place.kind == TPM_NONE) {
-		log_info("root: none: no TPM");
+	if (cmdline_is(bi->cmdline, "tpm", "none")) {
+		log_info("root: none: the Core's command line says so");
 		return NULL;
 	}
-	if (tpm_open(&place, core_base, core_bytes))
+	why = tpm_locate(bi->rsdp, &place);
+	if (why)
+		return why;
+	if (tpm_open(&place, bi->core_base, bi->core_size))
 		return "the TPM does not answer, or not by the interface that ACPI tells of; turn "
-		       "the machine off and on, or the TPM off in the firmware";
-	why = use_tpm();
+		       "the machine off and on, or the TPM off in the firmware and give the Core "
+		       "\"tpm=none\"";
+	why = use_tpm(iommu);
 	tpm_wipe();
 	tpm_close();
 	return why;

@@ -22,9 +22,9 @@ struct tpm_place {
 };
 
 /*
- * Where it is, by ACPI's TPM2 table (TCG ACPI Specification 1.3, section 8) or, without one, by
- * what answers where every PC client has it. TPM_NONE: there is none. NULL, or why the host must
- * not run: there is a TPM that the Core cannot drive. That text lasts until the next call.
+ * Where it is, by ACPI's TPM2 table (TCG ACPI Specification 1.3, section 8). NULL, or why the host
+ * must not run: the Core finds none, or none that it can drive. That text lasts until the next
+ * call.
  */
 const char *tpm_locate(uint64_t rsdp, struct tpm_place *place);
 

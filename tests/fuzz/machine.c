@@ -269,7 +269,7 @@ const uint8_t *build_id(void)
 }
 
 /* Without a TPM: tests/fuzz/tpm.c has one. */
-const char *tpm_attach(uint64_t rsdp, uint64_t core_base, uint64_t core_bytes)
+const char *tpm_attach(const struct boot_info *bi, const char *iommu)
 {
 	return NULL;
 }

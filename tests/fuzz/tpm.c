@@ -337,7 +337,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = (struct input){data, size};
 	registers();
 	root_wipe();
-	const char *why = tpm_attach(1, CORE, CORE_BYTES);
+	static const struct boot_info bi = {
+		.rsdp = 1, .core_base = CORE, .core_size = CORE_BYTES, .cmdline = ""};
+	const char *why = tpm_attach(&bi, "none");
 
 	require(tpm.ms <= MOST_MS);
 	require(!strcmp(root_name(), "none") || !strcmp(root_name(), "tpm"));

@@ -38,6 +38,11 @@ kernel() { # VERSION: as a package would put it there
 	head -c 500000 /dev/urandom >"$tree/boot/initrd.img-$1"
 }
 
+tpm2_table() { # METHOD: how ACPI says that the TPM is reached
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(b"TPM2".ljust(48, b"\0") + struct.pack("<I", int(sys.argv[1])))' "$1" \
+		>"$tree/sys/firmware/acpi/tables/TPM2"
+}
 fresh() {
 	rm -rf "$tree"
 	mkdir -p "$tree"/{etc/default,proc,dev,var/lib,sys/firmware/efi/efivars,sys/class} \
@@ -55,6 +60,9 @@ flags		: fpu aes lm svm npt nrip_save
 EOF
 	echo 'MemTotal: 16000000 kB' >"$tree/proc/meminfo"
 	: >"$tree/sys/firmware/acpi/tables/IVRS"
+	mkdir "$tree/sys/class/tpm" "$tree/sys/class/tpm/tpm0"
+	echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
+	tpm2_table 7
 	printf '\6\0\0\0\0' >"$tree/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 	mkdir -p "$tree/etc/systemd/system"
 	ln -s /dev/null "$tree/etc/systemd/system/sleep.target"
@@ -95,8 +103,8 @@ uefi=(--root "$tree" --esp /boot/efi --entry efi)
 
 # ---- check
 
-finding() { # NAME STATE TEXT: of check --json
-	"${node[@]}" check --root "$tree" --esp /boot/efi --json >"$tmp/json"
+finding() { # NAME STATE TEXT OPTION…: of check --json
+	"${node[@]}" check --root "$tree" --esp /boot/efi --json "${@:4}" >"$tmp/json"
 	local got
 	got=$(python3 -c 'import json, sys
 for c in json.load(open(sys.argv[1]))["checks"]:
@@ -105,7 +113,15 @@ for c in json.load(open(sys.argv[1]))["checks"]:
 }
 fresh
 check check.changes_nothing eval 'run check --root "$tree" --esp /boot/efi; unchanged'
-check check.no_tpm_is_a_warning eval '[ "$code" -eq 3 ] && finding tpm warning "no TPM"'
+check check.tpm_cannot_be_asked finding tpm unknown "cannot be asked"
+rm "$tree/sys/firmware/acpi/tables/TPM2"
+check check.tpm_without_table finding tpm error "no TPM2 table"
+check check.tpm_without_table_unmeasured finding tpm warning "no TPM2 table" --entry grub
+rm -r "$tree/sys/class/tpm/tpm0"
+run check --root "$tree" --esp /boot/efi
+check check.no_tpm_is_an_error eval '[ "$code" -eq 1 ] && finding tpm error "no TPM"'
+run check --root "$tree" --entry grub
+check check.no_tpm_unmeasured eval '[ "$code" -eq 3 ] && finding tpm warning "no TPM" --entry grub'
 check check.cpu finding cpu ok AMD
 sed -i 's/ svm//' "$tree/proc/cpuinfo"
 check check.svm_off finding cpu error "no SVM"
@@ -128,15 +144,9 @@ check check.no_initrd finding kernel error "no kernel with an initrd"
 check check.no_esp eval '"${node[@]}" check --root "$tree" | grep -q "^esp  *error"'
 
 # A TPM on the other end of a terminal. It answers with what is in the environment.
-mkdir -p "$tree/sys/class/tpm/tpm0"
-echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
-tpm2_table() { # METHOD: how ACPI says that the TPM is reached
-	python3 -c 'import struct, sys
-sys.stdout.buffer.write(b"TPM2".ljust(48, b"\0") + struct.pack("<I", int(sys.argv[1])))' "$1" \
-		>"$tree/sys/firmware/acpi/tables/TPM2"
-}
-check check.tpm_without_table finding tpm warning "no TPM2 table"
 tpm2_table 7
+mkdir "$tree/sys/class/tpm/tpm0"
+echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
 tpm() { # STATE TEXT PERMANENT [SELECT [SIZE]]
 	python3 - "$tree/dev/tpmrm0" "$3" "${4:-ffffff}" "${5:-0}" <<'PY' &
 import os, pty, struct, sys, tty

@@ -60,7 +60,7 @@ def policy(values):
 def root_commands(directory):
     """What asks the TPM for the sealing root: the policy is in policy.dat there."""
     return " && ".join((
-        f"cd {directory}", "printf 'cloister root 1' > text", "tpm2_flushcontext -t",
+        f"cd {directory}", "printf 'cloister root 1, iommu none' > text", "tpm2_flushcontext -t",
         "tpm2_createprimary -Q -C o -g sha256 -G hmac:sha256 -L policy.dat -c key.ctx -a "
         "'fixedtpm|fixedparent|sensitivedataorigin|adminwithpolicy|noda|sign'",
         "tpm2_startauthsession --policy-session -S session.ctx",

@@ -24,6 +24,7 @@
 
 #define CORE_BASE  0x10000000u
 #define CORE_BYTES 0x02000000u
+#define ROOT_TEXT  "cloister root 1, iommu none"
 #define POLICY	   0x2015u /* PCRs 0, 2, 4, 13 */
 
 static const uint8_t zero[32];
@@ -108,10 +109,22 @@ static void again(void)
 	assert_int_equal(report_key_init(), 0);
 }
 
+static const char *arguments = "", *iommu = "none";
+
+static const char *attach(uint64_t rsdp)
+{
+	static struct boot_info bi;
+
+	bi = (struct boot_info){.rsdp = rsdp,
+				.core_base = CORE_BASE,
+				.core_size = CORE_BYTES,
+				.cmdline = arguments};
+	return tpm_attach(&bi, iommu);
+}
+
 static const char *boot(void)
 {
-	return tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, played_fifo ? 6 : 7), CORE_BASE,
-			  CORE_BYTES);
+	return attach(tables("TPM2", 52, PLAYED_BASE + 0x40, played_fifo ? 6 : 7));
 }
 
 static void sha256(uint8_t out[32], const void *p, size_t n)
@@ -186,14 +199,14 @@ static void root_and_door(void **state)
 	uint8_t key[32], secret[32], policy[32], x[32];
 
 	root_policy(policy);
-	assert_int_equal(played_host_hmac(policy, "cloister root 1", secret), 0);
+	assert_int_equal(played_host_hmac(policy, ROOT_TEXT, secret), 0);
 	assert_null(boot());
 	assert_string_equal(root_name(), "tpm");
 	assert_true(root_seals());
 	assert_true(closed());
 	expect_tidy();
 	/* the host, from now on */
-	assert_int_equal(played_host_hmac(policy, "cloister root 1", key), 0x99d);
+	assert_int_equal(played_host_hmac(policy, ROOT_TEXT, key), 0x99d);
 	/* and the root was that HMAC: the same key, from it alone */
 	zone_key(key);
 	root_wipe();
@@ -256,20 +269,15 @@ static void expect_none(const char *why)
 	assert_false(root_seals());
 }
 
-static const char *boot_without_table(void)
+/* By its command line alone, which is measured; whatever is there is left alone. */
+static void told_so(void **state)
 {
-	return tpm_attach(tables("TCPA", 52, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES);
-}
-
-static void no_tpm(void **state)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		played.absent = i == 0;
-		played.absent_zero = i == 1;
-		expect_none(tpm_attach(0, CORE_BASE, CORE_BYTES));
-		expect_none(boot_without_table());
-	}
+	arguments = "loglevel=debug tpm=none";
+	expect_none(boot());
+	expect_none(attach(0));
+	arguments = "";
 	assert_int_equal(played.commands, 0);
+	assert_memory_equal(played.pcr[13], zero, 32);
 }
 
 /* The host does not run, and the reason says this; nothing was sent. */
@@ -277,7 +285,7 @@ static void expect_refused(const char *why, const char *text)
 {
 	assert_non_null(why);
 	assert_non_null(strstr(why, text));
-	assert_non_null(strstr(why, "off"));
+	assert_non_null(strstr(why, "tpm=none"));
 	assert_string_equal(root_name(), "none");
 	assert_int_equal(played.commands, 0);
 }
@@ -290,17 +298,13 @@ static void other_start_methods(void **state)
 	for (uint32_t method = 0; method < 16; method++) {
 		if (method == 6 || method == 7)
 			continue;
-		snprintf(text, sizeof(text), "the start method %u;", method);
-		expect_refused(tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, method), CORE_BASE,
-					  CORE_BYTES),
-			       text);
+		snprintf(text, sizeof(text), "start method is %u,", method);
+		expect_refused(attach(tables("TPM2", 52, PLAYED_BASE + 0x40, method)), text);
 	}
-	expect_refused(
-		tpm_attach(tables("TPM2", 52, PLAYED_BASE + 0x40, 0x107), CORE_BASE, CORE_BYTES),
-		"the start method 263;");
+	expect_refused(attach(tables("TPM2", 52, PLAYED_BASE + 0x40, 0x107)),
+		       "start method is 263,");
 	/* too short to have one */
-	expect_refused(tpm_attach(tables("TPM2", 48, PLAYED_BASE + 0x40, 7), CORE_BASE, CORE_BYTES),
-		       "the start method 0;");
+	expect_refused(attach(tables("TPM2", 48, PLAYED_BASE + 0x40, 7)), "start method is 0,");
 	assert_memory_equal(played.pcr[13], zero, 32);
 }
 
@@ -325,20 +329,36 @@ static void not_as_promised(void **state)
 	expect_refused(boot(), "does not answer");
 }
 
-/* Without a table: what answers where PC clients have a TPM is driven, or the host does not run. */
-static void found_without_a_table(void **state)
+/* The host may find one where the Core does not. */
+static void no_table(void **state)
 {
-	assert_null(boot_without_table());
-	assert_true(closed());
-	assert_true(root_seals());
+	expect_refused(attach(0), "tpm=none");
+	expect_refused(attach(tables("TCPA", 52, PLAYED_BASE + 0x40, 7)), "tpm=none");
+	arguments = "tpm=nonesuch xtpm=none";
+	expect_refused(attach(0), "tpm=none");
+	arguments = "";
+	assert_memory_equal(played.pcr[13], zero, 32);
+}
+
+/* What was sealed where devices are held back does not open where they are not. */
+static void iommu_matters(void **state)
+{
+	uint8_t with[32], without[32];
+
+	iommu = "amd-vi";
+	assert_null(boot());
+	zone_key(with);
 	again();
-	played.vendor = 0; /* the state alone tells of it */
-	assert_null(tpm_attach(0, CORE_BASE, CORE_BYTES));
-	assert_true(closed());
-	expect_tidy();
+	iommu = "none";
+	assert_null(boot());
+	zone_key(without);
+	assert_memory_not_equal(with, without, 32);
 	again();
-	played.interface = 0x5;
-	expect_refused(boot_without_table(), "no ACPI table, interface type 5;");
+	iommu = "amd-vi";
+	assert_null(boot());
+	zone_key(without);
+	assert_memory_equal(with, without, 32);
+	iommu = "none";
 }
 
 static void pcr13_was_used(void **state)
@@ -371,8 +391,7 @@ static void bad_places(void **state)
 					  ~0ull - 0xfbf};
 
 	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		assert_non_null(
-			tpm_attach(tables("TPM2", 52, places[i], 7), CORE_BASE, CORE_BYTES));
+		assert_non_null(attach(tables("TPM2", 52, places[i], 7)));
 	played.command_addr = CORE_BASE + 4096;
 	assert_non_null(boot());
 	played_reset();
@@ -471,7 +490,7 @@ static void owner_has_a_password(void **state)
 	assert_string_equal(root_name(), "tpm");
 	assert_false(root_seals());
 	assert_true(closed());
-	assert_int_equal(played_host_hmac(policy, "cloister root 1", key), 0x99d);
+	assert_int_equal(played_host_hmac(policy, ROOT_TEXT, key), 0x99d);
 	assert_int_equal(tpm_refused, 0x9a2);
 }
 
@@ -721,10 +740,11 @@ int main(void)
 		cmocka_unit_test_setup(root_and_door, setup),
 		cmocka_unit_test_setup(storage_key_point, setup),
 		cmocka_unit_test_setup(same_root_at_each_boot, setup),
-		cmocka_unit_test_setup(no_tpm, setup),
+		cmocka_unit_test_setup(iommu_matters, setup),
+		cmocka_unit_test_setup(told_so, setup),
+		cmocka_unit_test_setup(no_table, setup),
 		cmocka_unit_test_setup(other_start_methods, setup),
 		cmocka_unit_test_setup(not_as_promised, setup),
-		cmocka_unit_test_setup(found_without_a_table, setup),
 		cmocka_unit_test_setup(pcr13_was_used, setup),
 		cmocka_unit_test_setup(no_sha256_bank, setup),
 		cmocka_unit_test_setup(bad_places, setup),
@@ -742,7 +762,7 @@ int main(void)
 		{"storage_key_point_fifo", storage_key_point, setup_fifo, NULL, NULL},
 		{"same_root_at_each_boot_fifo", same_root_at_each_boot, setup_fifo, NULL, NULL},
 		{"not_as_promised_fifo", not_as_promised, setup_fifo, NULL, NULL},
-		{"found_without_a_table_fifo", found_without_a_table, setup_fifo, NULL, NULL},
+		{"iommu_matters_fifo", iommu_matters, setup_fifo, NULL, NULL},
 		{"pcr13_was_used_fifo", pcr13_was_used, setup_fifo, NULL, NULL},
 		{"no_sha256_bank_fifo", no_sha256_bank, setup_fifo, NULL, NULL},
 		{"dead_tpm_fifo", dead_tpm, setup_fifo, NULL, NULL},

@@ -47,7 +47,6 @@ void played_reset(void)
 	memcpy(played.seed, seed, sizeof(seed));
 	memcpy(played.pcr, boot, sizeof(boot));
 	played.interface = played_fifo ? 0 : 1;
-	played.vendor = 0x00011014;
 	tpm.idle = true;
 }
 
@@ -360,8 +359,6 @@ uint32_t tpm_hw_read(uint64_t pa)
 
 	if (nothing(&none))
 		return none;
-	if (pa - PLAYED_BASE == 0xf00)
-		return played.vendor;
 	if (played_fifo && pa - PLAYED_BASE == STS)
 		return status() | burst() << 8;
 	if (played_fifo && pa - PLAYED_BASE != 0x30)

@@ -20,7 +20,6 @@ struct played {
 	bool absent;	    /* all ones, as from a bus with nothing there; or … */
 	bool absent_zero;   /* … zeroes */
 	uint32_t interface; /* INTF_ID */
-	uint32_t vendor;    /* DID_VID */
 	bool never_grants, never_ready, deaf_to_cancel, error_state;
 	uint64_t command_addr, response_addr; /* as the registers say it; 0: PLAYED_BUFFER */
 	uint32_t command_size, response_size; /* likewise */

@@ -9,15 +9,16 @@
 #include "verbs.h"
 
 static const char help[] =
-	"usage: cloister node check [--root DIR] [--esp DIR] [--json]\n"
+	"usage: cloister node check [--root DIR] [--esp DIR] [--entry KIND] [--json]\n"
 	"\n"
 	"Say what stands in the way of installing the Core on this machine, and what would be\n"
 	"missing with it. Changes nothing. Exit status: 0, 3 with warnings, 1 with errors.\n"
 	"\n"
-	"  --root DIR  the machine whose file system is mounted there\n"
-	"  --esp DIR   its EFI system partition (/boot/efi, /efi or /boot)\n"
-	"  --json      the findings as JSON\n"
-	"  --help      this text\n";
+	"  --root DIR    the machine whose file system is mounted there\n"
+	"  --esp DIR     its EFI system partition (/boot/efi, /efi or /boot)\n"
+	"  --entry KIND  for what `node install` would make: efi, grub or none\n"
+	"  --json        the findings as JSON\n"
+	"  --help        this text\n";
 
 static void print_json(const struct finding *findings, size_t count)
 {
@@ -38,10 +39,11 @@ int node_verb_check(int argc, char **argv)
 {
 	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
 						{"esp", required_argument, NULL, 'e'},
+						{"entry", required_argument, NULL, 'y'},
 						{"json", no_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	const char *root = NULL, *esp = NULL;
+	const char *root = NULL, *esp = NULL, *entry = NULL;
 	struct finding findings[FINDINGS_MAX];
 	struct node_host host;
 	bool json = false;
@@ -55,6 +57,8 @@ int node_verb_check(int argc, char **argv)
 			root = optarg;
 		else if (id == 'e')
 			esp = optarg;
+		else if (id == 'y')
+			entry = optarg;
 		else if (id == 'j')
 			json = true;
 		else
@@ -62,7 +66,7 @@ int node_verb_check(int argc, char **argv)
 	}
 	if (argc != optind)
 		return verb_usage("node check");
-	int code = node_host_open(&host, root, esp, NULL);
+	int code = node_host_open(&host, root, esp, entry);
 	if (code)
 		return code;
 	size_t count = node_checks(&host, findings);

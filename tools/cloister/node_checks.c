@@ -111,6 +111,24 @@ static void check_iommu(const struct node_host *h, struct finding *f)
 		    "it on in the firmware's setup");
 }
 
+static bool unmeasured(const struct node_host *h)
+{
+	return h->entry == ENTRY_GRUB || !h->uefi;
+}
+
+// The boot image wants one; GRUB's entry tells the Core that there is none.
+static void without_tpm(const struct node_host *h, struct finding *f, const char *why)
+{
+	if (unmeasured(h))
+		say(f, FINDING_WARNING,
+		    "%s: nobody could be shown what was booted, and nothing could be sealed", why);
+	else
+		say(f, FINDING_ERROR,
+		    "%s: the measured boot image does not start the host without one; \"--entry "
+		    "grub\" installs an entry that does, unmeasured",
+		    why);
+}
+
 // What the Core will make of ACPI's TPM2 table (core/tpm/locate.c), said in `f` if it is not good.
 // The interface's name, or NULL.
 static const char *tpm_interface(const struct node_host *h, struct finding *f)
@@ -120,10 +138,7 @@ static const char *tpm_interface(const struct node_host *h, struct finding *f)
 	int n = node_read(h, TPM2_PATH, (char *)table, sizeof(table));
 
 	if (n == -ENOENT)
-		return say(f, FINDING_WARNING,
-			   "ACPI does not tell how the TPM is reached (no TPM2 table); the Core "
-			   "looks for it at 0xfed40000 only"),
-		       NULL;
+		return without_tpm(h, f, "ACPI has no TPM2 table, so the Core finds no TPM"), NULL;
 	if (n < TPM2_START_METHOD + (int)sizeof(method))
 		return say(f, FINDING_UNKNOWN, "ACPI's TPM2 table cannot be read: %s",
 			   n < 0 ? strerror(-n) : "too short"),
@@ -152,10 +167,7 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 	bool seen = node_exists(h, "/sys/class/tpm/tpm0");
 
 	if (!seen && !node_exists(h, TPM2_PATH))
-		return say(f, FINDING_WARNING,
-			   "no TPM: nobody could be shown what was booted, and "
-			   "nothing could be sealed; switch it on in the "
-			   "firmware's setup");
+		return without_tpm(h, f, "no TPM; switch it on in the firmware's setup");
 	if (seen &&
 	    (node_read(h, "/sys/class/tpm/tpm0/tpm_version_major", version, sizeof(version)) < 0 ||
 	     version[0] != '2'))
@@ -191,7 +203,7 @@ static void check_firmware(const struct node_host *h, struct finding *f)
 {
 	if (h->core)
 		say(f, FINDING_OK, "a Core runs already, and hides it");
-	else if (h->entry == ENTRY_GRUB || !h->uefi)
+	else if (unmeasured(h))
 		say(f, FINDING_WARNING,
 		    "a BIOS boot: nothing of it is measured, and reports will "
 		    "say so");
