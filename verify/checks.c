@@ -26,6 +26,13 @@ void clv_add(struct cl_verdict_result *r, const char *name, enum cl_check_status
 		r->verdict = verdict;
 }
 
+void clv_name_policy(struct cl_verdict_result *r, const struct cl_policy *p)
+{
+	r->has_policy_id = p->id != NULL;
+	if (p->id)
+		memcpy(r->policy_id, p->id, sizeof(r->policy_id));
+}
+
 int clv_refuse(char reason[CL_REASON_SIZE], const char *fmt, ...)
 {
 	va_list args;

@@ -17,6 +17,9 @@ __attribute__((format(printf, 4, 5))) void clv_add(struct cl_verdict_result *r, 
 						   enum cl_check_status status, const char *fmt,
 						   ...);
 
+/* Note by which policy it is judged. */
+void clv_name_policy(struct cl_verdict_result *r, const struct cl_policy *p);
+
 /* "%s" of printf, cut to what a reason can hold. Returns -1, so that a parser can end with it. */
 __attribute__((format(printf, 2, 3))) int clv_refuse(char reason[CL_REASON_SIZE], const char *fmt,
 						     ...);

@@ -14,6 +14,7 @@
 #include "auto.h"
 #include "base64url.h"
 #include "checks.h"
+#include "hex.h"
 
 #define EAR_PROFILE "tag:github.com,2023:veraison/ear"
 /* Claims of our own have names that nobody else uses (RFC 7519, section 4.2). */
@@ -131,6 +132,15 @@ static json_t *result_json(const struct cl_verdict_result *r)
 	return json;
 }
 
+/* The submodule's ear.appraisal-policy-id. */
+static int add_policy_id(json_t *zone, const struct cl_verdict_result *r)
+{
+	char text[sizeof("sha-256:") + 2 * CL_HASH_SIZE] = "sha-256:";
+
+	clv_hex(text + strlen(text), r->policy_id, CL_HASH_SIZE);
+	return json_object_set_new(zone, "ear.appraisal-policy-id", json_string(text));
+}
+
 static char *claims(const struct cl_verdict_result *r, time_t now)
 {
 	AUTO(clv_free_json) json_t *o = NULL;
@@ -144,6 +154,9 @@ static char *claims(const struct cl_verdict_result *r, time_t now)
 		      DEVELOPER, "build", "libcloister-verify " CLOISTER_VERSION, "submods", "zone",
 		      "ear.status", cl_verdict_name(r->verdict), "ear.trustworthiness-vector",
 		      vector, CLAIM_CHECKS, checks, CLAIM_RESULT, result);
+	if (o && r->has_policy_id &&
+	    add_policy_id(json_object_get(json_object_get(o, "submods"), "zone"), r))
+		return NULL;
 	/* RFC 9711, section 4.1: what the relying party asked with; only a report knows it. */
 	if (o && r->authentic) {
 		clv_base64url(nonce, r->report.data, CL_REPORT_NONCE_SIZE);

@@ -155,6 +155,7 @@ static int check_bundle(struct cl_verifier *v, const struct cl_policy *p, const 
 	struct clv_ak ak = {0};
 	int rc;
 
+	clv_name_policy(r, p);
 	if (cl_evidence_unpack(bundle, size, &parts, reason)) {
 		clv_add(r, "format", CL_CHECK_FAIL, "this is no evidence: %.230s", reason);
 		return 0;

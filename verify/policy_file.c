@@ -12,6 +12,7 @@
 
 #include "ak.h"
 #include "checks.h"
+#include "hash.h"
 #include "version.h"
 
 #define LIST_MAX 4096u
@@ -83,6 +84,7 @@ struct loaded {
 	struct cl_policy policy; /* first: what the caller has a pointer to */
 	json_t *json;
 	void *list[NR_MEMBERS];
+	uint8_t id[CL_HASH_SIZE];
 };
 
 __attribute__((format(printf, 3, 4))) static int
@@ -282,6 +284,8 @@ static int load(struct loaded *l, const char *text, size_t size, char error[CL_E
 	int rc;
 
 	l->policy.size = sizeof(l->policy);
+	clv_sha256((const uint8_t *)text, size, l->id);
+	l->policy.id = l->id;
 	l->json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
 	if (!l->json) {
 		clv_printable(shown, sizeof(shown), (const uint8_t *)where.text,

@@ -91,6 +91,7 @@ int cl_verify_report(const uint8_t *report, size_t size, const struct cl_policy 
 	result->verdict = CL_VERDICT_CONTRAINDICATED;
 	if (!report || !policy || !clv_policy_ok(policy))
 		return -EINVAL;
+	clv_name_policy(result, policy);
 	rc = clv_check_authentic(result, report, size);
 	if (rc <= 0)
 		return rc;

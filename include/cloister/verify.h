@@ -131,6 +131,9 @@ struct cl_policy {
 	/* Software TPMs that the CA marked as such. They prove nothing: for tests only. */
 	bool accept_test_tpm;
 	time_t now; /* the time of the check; 0: the system's clock */
+	/* CL_HASH_SIZE bytes that name this policy to others, or NULL: of one that was loaded, the
+	 * SHA-256 of its text. */
+	const uint8_t *id;
 };
 
 /* The tiers and values of EAR. */
@@ -158,6 +161,8 @@ struct cl_verdict_result {
 	enum cl_verdict verdict; /* the worst of the checks */
 	bool authentic;		 /* the signature is right, so report is filled */
 	struct cl_report report; /* all zero unless authentic */
+	bool has_policy_id;
+	uint8_t policy_id[CL_HASH_SIZE]; /* the policy's id, if it has one */
 	bool proven;		 /* AK certificate and quote hold, so node is filled */
 	struct cl_node node;	 /* all zero unless proven */
 	size_t nr_checks;

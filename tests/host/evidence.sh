@@ -129,6 +129,8 @@ part = open(sys.argv[1]).read().split(".")[1]
 print(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode())
 PY
 check "EAR: status" is "$tmp/ear.json" 'j["submods"]["zone"]["ear.status"]' affirming
+policy_id=sha-256:$(sha256sum "$tmp/policy.json" | cut -d ' ' -f 1)
+check "EAR: the policy" is "$tmp/ear.json" 'j["submods"]["zone"]["ear.appraisal-policy-id"]' "$policy_id"
 check "EAR: profile" is "$tmp/ear.json" 'j["eat_profile"]' tag:github.com,2023:veraison/ear
 check "EAR of what is refused, too" exits 1 verify --evidence "$d/bios.cbor" --nonce "$nonce" "${ear[@]}"
 check "EAR: a key that is none" exits 1 verify --evidence "$d/good.cbor" --ear --ear-key "$d/ca.pem"

@@ -111,6 +111,7 @@ static void affirming(void **state)
 	assert_int_equal(decode(text, strlen(text), nonce), CL_REPORT_NONCE_SIZE);
 	assert_memory_equal(nonce, data, CL_REPORT_NONCE_SIZE);
 	assert_int_equal(json_object_size(claims), 5);
+	assert_null(zone("ear.appraisal-policy-id")); /* the policy has no name */
 	assert_string_equal(json_string_value(zone("ear.status")), "affirming");
 	expect_vector("instance-identity", 2);
 	expect_vector("configuration", 2);
@@ -124,6 +125,17 @@ static void affirming(void **state)
 		json_string_value(json_object_get(
 			json_object_get(zone("tag:cloister.example,2026:result"), "node"), "name")),
 		"node-1");
+}
+
+static void policy_id(void **state)
+{
+	expect_affirming();
+	result.has_policy_id = true;
+	memset(result.policy_id, 0xa5, sizeof(result.policy_id));
+	make();
+	assert_string_equal(
+		json_string_value(zone("ear.appraisal-policy-id")),
+		"sha-256:a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5");
 }
 
 /* A status is never better than the worst claim of the vector (EAR, section 3.1). */
@@ -208,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(affirming, evidence_setup, teardown),
+		cmocka_unit_test_setup_teardown(policy_id, evidence_setup, teardown),
 		cmocka_unit_test_setup_teardown(worse, evidence_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tpm, evidence_setup, teardown),
 		cmocka_unit_test_setup_teardown(no_evidence_at_all, evidence_setup, teardown),

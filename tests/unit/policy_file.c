@@ -96,13 +96,22 @@ static void everything_arrives(void **state)
 
 static void least(void **state)
 {
-	static const struct cl_policy none = {.size = sizeof(none)};
+	// printf '{"version": 1}' | sha256sum
+	static const uint8_t id[] = {0xc3, 0xaa, 0x97, 0x44, 0x21, 0x4c, 0xaf, 0x6e,
+				     0xb9, 0x93, 0xd6, 0xf8, 0x8f, 0x3f, 0x1d, 0xda,
+				     0x3e, 0x4e, 0x60, 0xd5, 0x9f, 0x71, 0x2b, 0x64,
+				     0x63, 0xc4, 0xce, 0x2c, 0x4b, 0x00, 0xdf, 0xa1};
+	struct cl_policy none = {.size = sizeof(none)};
 
 	assert_int_equal(load("{\"version\": 1}"), 0);
+	assert_memory_equal(loaded->id, id, sizeof(id));
+	none.id = loaded->id;
 	assert_memory_equal(loaded, &none, sizeof(none));
 	assert_int_equal(load("{\"version\": 1, \"digests\": [], \"nodes\": {}, \"boot\": {}, "
 			      "\"core\": {}, \"zone\": {}, \"require_iommu\": false}"),
 			 0);
+	assert_memory_not_equal(loaded->id, id, sizeof(id));
+	none.id = loaded->id;
 	assert_memory_equal(loaded, &none, sizeof(none));
 }
 
