@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learn which key a TLS server holds.
+// Learn which key a TLS server holds, and the certificate that it shows with it.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "socket.h"
 
 /* A server that wants to send more than this during a handshake is no server of ours. */
-#define HANDSHAKE_MAX 65536u
+#define HANDSHAKE_MAX CL_CERTIFICATE_MAX
 /* Longest DNS name (RFC 1035, section 2.3.4). */
 #define HOST_MAX 255u
 
@@ -119,14 +119,18 @@ static int ask_postgres(struct clv_socket *s, char error[CL_ERROR_SIZE])
 	return 0;
 }
 
-static int hash_spki(SSL *ssl, uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+/* What to learn from a handshake. */
+struct wanted {
+	uint8_t *der; /* the certificate; NULL: not wanted */
+	size_t capacity;
+	uint8_t *spki;
+};
+
+static int hash_spki(X509 *cert, uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
 {
-	AUTO(free_x509) X509 *cert = SSL_get1_peer_certificate(ssl);
 	unsigned char *der = NULL;
 	int size;
 
-	if (!cert)
-		return clv_error(error, -EPROTO, "the server shows no certificate");
 	size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
 	if (size <= 0)
 		return clv_error(error, -EPROTO, "the server's certificate has no key");
@@ -135,8 +139,33 @@ static int hash_spki(SSL *ssl, uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_
 	return 0;
 }
 
+static int copy_certificate(X509 *cert, uint8_t *out, size_t capacity, char error[CL_ERROR_SIZE])
+{
+	int size = i2d_X509(cert, NULL);
+
+	if (size <= 0)
+		return clv_error(error, -EPROTO, "the server's certificate cannot be encoded");
+	if ((size_t)size > capacity)
+		return clv_error(error, -ENOSPC, "the server's certificate has %d bytes", size);
+	return i2d_X509(cert, &out);
+}
+
+/* Key and certificate of one connection: nobody can answer with two servers. */
+static int learn(SSL *ssl, const struct wanted *want, char error[CL_ERROR_SIZE])
+{
+	AUTO(free_x509) X509 *cert = SSL_get1_peer_certificate(ssl);
+	int rc;
+
+	if (!cert)
+		return clv_error(error, -EPROTO, "the server shows no certificate");
+	rc = hash_spki(cert, want->spki, error);
+	if (rc == 0 && want->der)
+		rc = copy_certificate(cert, want->der, want->capacity, error);
+	return rc;
+}
+
 static int fetch(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
-		 uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+		 const struct wanted *want, char error[CL_ERROR_SIZE])
 {
 	AUTO(free_ssl_ctx) SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	AUTO(free_ssl) SSL *ssl = NULL;
@@ -160,8 +189,8 @@ static int fetch(const char *host, uint16_t port, const char *starttls, unsigned
 	if (rc == 0)
 		rc = handshake(ssl, &s, error);
 	if (rc == 0)
-		rc = hash_spki(ssl, spki, error);
-	if (rc == 0) {
+		rc = learn(ssl, want, error);
+	if (rc >= 0) {
 		/* A farewell spares the server an error in its log. */
 		SSL_shutdown(ssl);
 		(void)flush(ssl, &s);
@@ -169,18 +198,40 @@ static int fetch(const char *host, uint16_t port, const char *starttls, unsigned
 	return rc;
 }
 
-int cl_fetch_spki(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
-		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+static int check_and_fetch(const char *host, uint16_t port, const char *starttls,
+			   unsigned int timeout_ms, const struct wanted *want,
+			   char error[CL_ERROR_SIZE])
 {
 	int rc;
 
-	if (!error)
-		return -EINVAL;
-	if (!host || !*host || strlen(host) > HOST_MAX || !port || !timeout_ms || !spki)
+	if (!host || !*host || strlen(host) > HOST_MAX || !port || !timeout_ms || !want->spki)
 		return clv_error(error, -EINVAL, "bad host, port or time-out");
 	if (starttls && strcmp(starttls, "postgres") != 0)
 		return clv_error(error, -EINVAL, "only PostgreSQL's way to TLS is known");
-	rc = fetch(host, port, starttls, timeout_ms, spki, error);
+	rc = fetch(host, port, starttls, timeout_ms, want, error);
 	ERR_clear_error();
 	return rc;
+}
+
+int cl_fetch_spki(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
+		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+{
+	const struct wanted want = {.spki = spki};
+
+	if (!error)
+		return -EINVAL;
+	return check_and_fetch(host, port, starttls, timeout_ms, &want, error);
+}
+
+int cl_fetch_certificate(const char *host, uint16_t port, const char *starttls,
+			 unsigned int timeout_ms, uint8_t *der, size_t capacity,
+			 uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+{
+	const struct wanted want = {.der = der, .capacity = capacity, .spki = spki};
+
+	if (!error)
+		return -EINVAL;
+	if (!der || !capacity)
+		return clv_error(error, -EINVAL, "no room for a certificate");
+	return check_and_fetch(host, port, starttls, timeout_ms, &want, error);
 }

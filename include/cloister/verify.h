@@ -306,6 +306,22 @@ int cl_fetch_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPO
 int cl_fetch_spki(const char *host, uint16_t port, const char *starttls, unsigned int timeout_ms,
 		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE]);
 
+/* No certificate is longer, as a server that says more in its handshake is refused. */
+#define CL_CERTIFICATE_MAX 65536u
+
+/*
+ * The same, with the certificate (X.509, DER) that the server showed in that very handshake: for
+ * clients that cannot compare a key, but can be given this one certificate as all that they trust.
+ * What it says but for the key is the word of whoever holds the key: worth nothing before a verdict
+ * on a report with this SPKI.
+ *
+ * Returns the certificate's size, now in der[] (caller's, `capacity` bytes), or as cl_fetch_spki;
+ * -ENOSPC if it does not fit, which CL_CERTIFICATE_MAX always does.
+ */
+int cl_fetch_certificate(const char *host, uint16_t port, const char *starttls,
+			 unsigned int timeout_ms, uint8_t *der, size_t capacity,
+			 uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE]);
+
 #ifdef __cplusplus
 }
 #endif

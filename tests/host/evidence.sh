@@ -6,7 +6,19 @@
 
 cloister=$bin/cloister
 d=$tmp/seed
-"${BUILD:-build}/tests/evidence-seed" "$d" || exit 1
+# key_pair NAME: key and certificate of a TLS server, as zone/tls.c makes them
+key_pair() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/$1.key" \
+		-out "$tmp/$1.crt" -subj "/CN=cloister zone" -config <(printf '%s\n' '[req]' \
+		'distinguished_name=dn' 'x509_extensions=ext' '[dn]' '[ext]' \
+		'basicConstraints=critical,CA:FALSE' 'keyUsage=critical,digitalSignature' \
+		'extendedKeyUsage=serverAuth' 'subjectAltName=DNS:localhost,IP:127.0.0.1') 2>"$tmp/err" ||
+		cat "$tmp/err"
+}
+key_pair zone
+key_pair other
+openssl pkey -in "$tmp/zone.key" -pubout -outform DER -out "$tmp/zone.der"
+"${BUILD:-build}/tests/evidence-seed" "$d" "$tmp/zone.der" || exit 1
 nonce=$(cat "$d/nonce")
 key=$(cat "$d/tls-key")
 
@@ -119,6 +131,67 @@ check "a revoked node" exits 1 "$cloister" verify --policy "$tmp/revoked.json" -
 check "says so" prints "the CA revoked it on "
 check "options go before the file" exits 1 verify --evidence "$d/good.cbor" --nonce "$nonce" \
 	--tls-key "$key" --digest "$(printf '0%.0s' {1..96})"
+
+# The certificate of the zone's TLS server, for clients to trust.
+serve() {
+	python3 tests/host/tls_server.py "$tmp/$1.crt" "$tmp/$1.key" >"$tmp/$1.log" &
+	servers+=($!)
+	for _ in $(seq 100); do
+		[ -s "$tmp/$1.log" ] && break
+		sleep 0.1
+	done
+	port=$(head -n 1 "$tmp/$1.log")
+}
+end_servers() {
+	[ "$BASHPID" = "$$" ] && kill "${servers[@]}" 2>/dev/null
+	cleanup
+}
+trap end_servers EXIT
+# trusts PORT: a client that trusts the certificate that was written, and nothing else
+trusts() {
+	openssl s_client -connect "127.0.0.1:$1" -starttls postgres -CAfile "$pin" -no-CApath \
+		-no-CAstore -verify_return_error </dev/null >"$tmp/client" 2>&1
+}
+not() { ! "$@"; }
+untouched() { [ "$(cat "$pin")" = old ] && [ "$(ls "$tmp/pins")" = zone.crt ]; }
+servers=()
+serve zone
+zone=$port
+serve other
+other=$port
+mkdir "$tmp/pins"
+pin=$tmp/pins/zone.crt
+# tls PORT OPTION…
+tls() { verify --evidence "$d/good.cbor" --tls-cert "$pin" --starttls postgres --tls-port "$@" 127.0.0.1; }
+check "certificate of another key" exits 1 tls "$other" --nonce "$nonce"
+check "not written" not test -e "$pin"
+check "says so" says "--tls-cert $pin: not written, as the exit status is 1"
+echo old >"$pin"
+check "again, with an old one there" exits 1 tls "$other" --nonce "$nonce"
+check "left as it was" untouched
+check "certificate of the zone after a warning" exits 3 tls "$zone"
+check "says so" says "not written, as the exit status is 3"
+check "left as it was" untouched
+check "certificate of nobody" exits 4 tls 1 --timeout 1 --nonce "$nonce"
+check "says so" says "not written, as the exit status is 4"
+check "left as it was" untouched
+asked=$(wc -l <"$tmp/zone.log")
+check "certificate of the zone" exits 0 tls "$zone" --nonce "$nonce"
+check "is the one that the server has" cmp -s "$pin" "$tmp/zone.crt"
+check "comes from the one connection that was compared" test "$(wc -l <"$tmp/zone.log")" -eq $((asked + 1))
+check "whoever trusts it reaches the zone" trusts "$zone"
+check "and nobody else" not trusts "$other"
+check "as the certificate is another" grep -q "verify error" "$tmp/client"
+rm "$pin"
+check "without PostgreSQL's request" exits 0 verify --evidence "$d/good.cbor" --nonce "$nonce" \
+	--tls-port "$zone" --tls-cert "$pin" --json 127.0.0.1
+check "the same one" cmp -s "$pin" "$tmp/zone.crt"
+check "JSON as ever" is "$tmp/out" 'j["verdict"]' affirming
+check "where nothing can be written" exits 1 verify --evidence "$d/good.cbor" --nonce "$nonce" \
+	--tls-port "$zone" --tls-cert "$tmp/none/zone.crt" 127.0.0.1
+check "says so" says "$tmp/none/zone.crt: cannot write it"
+check "a certificate without a server" exits 2 verify --evidence "$d/good.cbor" --tls-cert "$pin"
+check "says what to do" says "--tls-cert writes what the server at --tls-port shows; give that"
 
 # Results for others.
 ear=(--ear --ear-key "$d/ear.pem")

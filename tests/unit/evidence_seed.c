@@ -75,14 +75,28 @@ static void put_reference(void)
 	put_text("reference.json", text);
 }
 
+/* The key of a TLS server that a test really has. */
+static void hash_file(const char *path, uint8_t hash[CL_REPORT_SPKI_SIZE])
+{
+	uint8_t key[1024];
+	FILE *in = fopen(path, "rb");
+	size_t size = in ? fread(key, 1, sizeof(key), in) : 0;
+
+	if (size == 0 || size == sizeof(key) || fclose(in)) {
+		fprintf(stderr, "evidence-seed: %s: no key; check the path\n", path);
+		exit(1);
+	}
+	SHA256(key, size, hash);
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t data[CL_REPORT_DATA], digest[CL_DIGEST_SIZE];
 	static struct evidence_forge f;
 	time_t now = time(NULL);
 
-	if (argc != 2 || (mkdir(argv[1], 0777) && errno != EEXIST)) {
-		fprintf(stderr, "usage: evidence-seed DIRECTORY\n");
+	if (argc < 2 || argc > 3 || (mkdir(argv[1], 0777) && errno != EEXIST)) {
+		fprintf(stderr, "usage: evidence-seed DIRECTORY [PUBLIC-KEY.DER]\n");
 		return 2;
 	}
 	directory = argv[1];
@@ -90,6 +104,8 @@ int main(int argc, char **argv)
 	forge_ca_until = now + 2 * FORGE_DAY;
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)i;
+	if (argc == 3)
+		hash_file(argv[2], data + CL_REPORT_NONCE_SIZE);
 	memset(digest, 0xd1, sizeof(digest));
 
 	fresh(&f, data, digest);

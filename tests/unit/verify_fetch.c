@@ -404,6 +404,19 @@ static int spki_from(void (*serve)(int fd), const char *text, size_t size)
 	return rc;
 }
 
+static int certificate_from(void (*serve)(int fd), uint8_t *der, size_t capacity)
+{
+	int rc;
+
+	tls_version = TLS1_3_VERSION;
+	start(serve);
+	memset(spki, 0, sizeof(spki));
+	rc = cl_fetch_certificate("127.0.0.1", server.port, starttls, timeout_ms, der, capacity,
+				  spki, error);
+	stop();
+	return rc;
+}
+
 static void spki_of_a_server(void **state)
 {
 	uint8_t want[SHA256_DIGEST_LENGTH];
@@ -448,6 +461,46 @@ static void spki_of_a_postgres(void **state)
 	assert_int_equal(spki_from(serve_postgres, NULL, 0), -EPROTO);
 	timeout_ms = LITTLE_MS;
 	assert_int_equal(spki_from(serve_silence, NULL, 0), -ETIMEDOUT);
+}
+
+static void certificate_of_a_server(void **state)
+{
+	static uint8_t got[CL_CERTIFICATE_MAX];
+	uint8_t want[SHA256_DIGEST_LENGTH];
+	unsigned char *der = NULL, *key = NULL;
+	int size = i2d_X509(tls_cert, &der), key_size = i2d_PUBKEY(tls_key, &key);
+
+	SHA256(key, (size_t)key_size, want);
+	assert_int_equal(certificate_from(serve_tls, got, sizeof(got)), size);
+	assert_memory_equal(got, der, (size_t)size);
+	assert_memory_equal(spki, want, sizeof(want));
+	memset(got, 0, sizeof(got));
+	assert_int_equal(certificate_from(serve_tls, got, (size_t)size), size);
+	assert_memory_equal(got, der, (size_t)size);
+	got[0] = 0;
+	assert_int_equal(certificate_from(serve_tls, got, (size_t)size - 1), -ENOSPC);
+	assert_int_equal(got[0], 0);
+	starttls = "postgres";
+	consent = "S";
+	assert_int_equal(certificate_from(serve_postgres, got, sizeof(got)), size);
+	assert_memory_equal(got, der, (size_t)size);
+	OPENSSL_free(der);
+	OPENSSL_free(key);
+}
+
+static void no_certificate(void **state)
+{
+	uint8_t der[8];
+
+	assert_true(certificate_from(serve_nothing, der, sizeof(der)) < 0);
+	assert_int_equal(cl_fetch_certificate("localhost", 1, NULL, 1, NULL, 8, spki, error),
+			 -EINVAL);
+	assert_int_equal(cl_fetch_certificate("localhost", 1, NULL, 1, der, 0, spki, error),
+			 -EINVAL);
+	assert_int_equal(cl_fetch_certificate("localhost", 1, NULL, 1, der, 8, NULL, error),
+			 -EINVAL);
+	assert_int_equal(cl_fetch_certificate("localhost", 1, NULL, 1, der, 8, spki, NULL),
+			 -EINVAL);
 }
 
 static void old_tls_is_refused(void **state)
@@ -511,6 +564,8 @@ int main(void)
 		cmocka_unit_test_setup(nonces_differ, setup),
 		cmocka_unit_test_setup(spki_of_a_server, setup),
 		cmocka_unit_test_setup(spki_of_a_postgres, setup),
+		cmocka_unit_test_setup(certificate_of_a_server, setup),
+		cmocka_unit_test_setup(no_certificate, setup),
 		cmocka_unit_test_setup(old_tls_is_refused, setup),
 		cmocka_unit_test_setup(no_tls_is_refused, setup),
 	};

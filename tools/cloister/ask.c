@@ -39,14 +39,16 @@ int ask_zone_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPO
 	return n;
 }
 
-int ask_zone_spki(const char *host, uint16_t port, const char *starttls, uint32_t timeout_ms,
-		  uint8_t spki[CL_REPORT_SPKI_SIZE], char error[CL_ERROR_SIZE])
+int ask_zone_certificate(const char *host, uint16_t port, const char *starttls, uint32_t timeout_ms,
+			 uint8_t der[CL_CERTIFICATE_MAX], uint8_t spki[CL_REPORT_SPKI_SIZE],
+			 char error[CL_ERROR_SIZE])
 {
 	int64_t end = now_ms() + timeout_ms;
-	int rc;
+	int n;
 
 	do
-		rc = cl_fetch_spki(host, port, starttls, one_try(timeout_ms), spki, error);
-	while (rc && again(end));
-	return rc;
+		n = cl_fetch_certificate(host, port, starttls, one_try(timeout_ms), der,
+					 CL_CERTIFICATE_MAX, spki, error);
+	while (n < 0 && again(end));
+	return n;
 }

@@ -13,6 +13,7 @@
 #include "message.h"
 #include "verbs.h"
 #include "verify_ask.h"
+#include "verify_cert.h"
 #include "verify_judge.h"
 
 #define TIMEOUT_MS 30000u
@@ -36,6 +37,9 @@ static const char help[] =
 	"  --report-port PORT  the zone's report service, as published (default: 7443)\n"
 	"  --tls-port PORT     a TLS server of the zone: its key must be the one in the report\n"
 	"  --starttls postgres that server speaks PostgreSQL, which asks for TLS first\n"
+	"  --tls-cert FILE     write its certificate there, if the exit status is 0: for clients "
+	"to\n"
+	"                      trust that one alone (psql: sslmode=verify-ca sslrootcert=FILE)\n"
 	"  --tls-key HEX       SHA-256 of its SubjectPublicKeyInfo, if you know it already\n"
 	"  --digest HEX        the launch digest to expect; may be repeated\n"
 	"  --image IMAGE       expect the digest of this image (see `cloister measure`)\n"
@@ -105,6 +109,9 @@ static int take_option(struct request *r, int id)
 		if (strcmp(optarg, "postgres") != 0)
 			return fail(EXIT_USAGE, "--starttls %s: only postgres is known", optarg);
 		r->starttls = optarg;
+		break;
+	case 'C':
+		r->tls_cert_file = optarg;
 		break;
 	case 'd':
 		if (r->nr_digests == EXPECTED_MAX ||
@@ -178,10 +185,7 @@ static int take_option(struct request *r, int id)
 // The key of the zone's TLS server: asked for, or given.
 static int find_spki(struct request *r)
 {
-	if (!r->tls_port)
-		return EXIT_OK;
-	r->has_spki = true;
-	return ask_spki(r, r->spki);
+	return r->tls_port ? ask_tls(r) : EXIT_OK;
 }
 
 static int verify_file(struct request *r)
@@ -229,6 +233,9 @@ static int check_request(const struct request *r)
 	if (r->starttls && !r->tls_port)
 		return fail(EXIT_USAGE,
 			    "verify: --starttls says how to begin on --tls-port; give it");
+	if (r->tls_cert_file && !r->tls_port)
+		return fail(EXIT_USAGE, "verify: --tls-cert writes what the server at --tls-port "
+					"shows; give that");
 	if (r->has_spki && r->tls_port)
 		return fail(EXIT_USAGE, "verify: --tls-key or --tls-port; give one of them");
 	if (r->evidence_file && !r->policy_file)
@@ -246,6 +253,7 @@ int verb_verify(int argc, char **argv)
 	static const struct option options[] = {{"report-port", required_argument, NULL, 'r'},
 						{"tls-port", required_argument, NULL, 't'},
 						{"starttls", required_argument, NULL, 'S'},
+						{"tls-cert", required_argument, NULL, 'C'},
 						{"digest", required_argument, NULL, 'd'},
 						{"image", required_argument, NULL, 'i'},
 						{"memory", required_argument, NULL, 'm'},
@@ -290,5 +298,5 @@ int verb_verify(int argc, char **argv)
 			return code;
 		r.nr_digests++;
 	}
-	return r.evidence_file ? verify_file(&r) : verify_host(&r);
+	return save_certificate(&r, r.evidence_file ? verify_file(&r) : verify_host(&r));
 }

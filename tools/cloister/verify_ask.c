@@ -27,10 +27,15 @@ int ask_report(const struct request *r, const uint8_t *nonce, uint8_t *report, s
 	return EXIT_OK;
 }
 
-int ask_spki(const struct request *r, uint8_t *spki)
+int ask_tls(struct request *r)
 {
 	char error[CL_ERROR_SIZE];
-	int rc = ask_zone_spki(r->host, r->tls_port, r->starttls, r->timeout_ms, spki, error);
+	int n = ask_zone_certificate(r->host, r->tls_port, r->starttls, r->timeout_ms, r->tls_cert,
+				     r->spki, error);
 
-	return rc ? no_report(r, r->tls_port, "TLS key", error) : EXIT_OK;
+	if (n < 0)
+		return no_report(r, r->tls_port, "TLS key", error);
+	r->has_spki = true;
+	r->tls_cert_size = (size_t)n;
+	return EXIT_OK;
 }

@@ -7,6 +7,6 @@
 
 /* Both say what is wrong. 0 or an exit code. */
 int ask_report(const struct request *r, const uint8_t *nonce, uint8_t *report, size_t *size);
-int ask_spki(const struct request *r, uint8_t *spki);
+int ask_tls(struct request *r); /* spki and tls_cert, of one connection */
 
 #endif
