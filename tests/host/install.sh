@@ -199,6 +199,20 @@ check check.arguments eval 'run check --what; [ "$code" -eq 2 ]'
 # ---- install
 
 check install.refuses_bad_machine refused "cannot become a node" install "${uefi[@]}"
+for d in etc boot var/lib var; do
+	fresh
+	mv "$tree/$d" "$tmp/outside"
+	ln -s "$tmp/outside" "$tree/$d"
+	before=$(find "$tmp/outside" | sort)
+	check "install.link_out_of_the_root_$d" refused "leads out of it" install "${uefi[@]}"
+	check "install.nothing_outside_$d" [ "$(find "$tmp/outside" | sort)" = "$before" ]
+	rm -r "$tmp/outside"
+done
+fresh
+mv "$tree/etc" "$tree/etc-moved"
+ln -s etc-moved "$tree/etc"
+check install.link_inside_the_root eval 'run install "${uefi[@]}"; [ "$code" -eq 0 ]'
+fresh
 fresh
 run install "${uefi[@]}"
 check install.works [ "$code" -eq 0 ]

@@ -95,6 +95,36 @@ static int set_entry(struct node_host *h, const char *entry)
 	return EXIT_OK;
 }
 
+// A link in the other machine's tree must not lead to this one's files: what is written goes there.
+static int stay_inside(const struct node_host *h)
+{
+	const char *const written[] = {"/boot",
+				       "/etc/grub.d",
+				       "/etc/kernel/postinst.d",
+				       "/etc/kernel/postrm.d",
+				       "/etc/initramfs/post-update.d",
+				       "/var/lib/cloister/install",
+				       h->esp};
+	char full[NODE_PATH];
+
+	for (size_t i = 0; h->root[0] && i < sizeof(written) / sizeof(written[0]); i++) {
+		cleanup_free char *real = NULL;
+		if (!node_path(h, full, written[i]))
+			return fail(EXIT_USAGE, "--esp %s: the path is too long", h->esp);
+		// Of what is not there yet, the directory that it will be made in.
+		while (!(real = realpath(full, NULL)) && strlen(full) > strlen(h->root))
+			*strrchr(full, '/') = '\0';
+		size_t length = strlen(h->root);
+		if (!real || strncmp(real, h->root, length) ||
+		    (real[length] && real[length] != '/'))
+			return fail(EXIT_ERROR,
+				    "--root %s: %s leads out of it; make it no symbolic link to "
+				    "elsewhere",
+				    h->root, full + length);
+	}
+	return EXIT_OK;
+}
+
 int node_host_open(struct node_host *h, const char *root, const char *esp, const char *entry)
 {
 	memset(h, 0, sizeof(*h));
@@ -124,5 +154,6 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 	h->core = !h->root[0] && !core_info(&info);
 	bool seen = !h->core && (!h->root[0] || node_exists(h, "/sys/firmware"));
 	h->uefi = seen ? node_exists(h, "/sys/firmware/efi") : h->esp[0] != '\0';
-	return set_entry(h, entry);
+	int code = stay_inside(h);
+	return code ? code : set_entry(h, entry);
 }
