@@ -187,6 +187,14 @@ check "without PostgreSQL's request" exits 0 verify --evidence "$d/good.cbor" --
 	--tls-port "$zone" --tls-cert "$pin" --json 127.0.0.1
 check "the same one" cmp -s "$pin" "$tmp/zone.crt"
 check "JSON as ever" is "$tmp/out" 'j["verdict"]' affirming
+check "init for nodes without IOMMU" exits 0 init "${all[@]::${#all[@]}-1}" --output "$tmp/no-iommu.json"
+bare=("$cloister" verify --policy "$tmp/no-iommu.json" --evidence "$d/no-iommu.cbor" --nonce "$nonce"
+	--tls-port "$zone" --tls-cert "$pin" 127.0.0.1)
+rm "$pin"
+check "certificate of a zone without IOMMU" exits 3 "${bare[@]}"
+check "not written" not test -e "$pin"
+check "but where that is accepted" exits 0 "${bare[@]}" --accept-development
+check "written" cmp -s "$pin" "$tmp/zone.crt"
 check "where nothing can be written" exits 1 verify --evidence "$d/good.cbor" --nonce "$nonce" \
 	--tls-port "$zone" --tls-cert "$tmp/none/zone.crt" 127.0.0.1
 check "says so" says "$tmp/none/zone.crt: cannot write it"

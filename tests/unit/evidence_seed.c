@@ -121,6 +121,9 @@ int main(int argc, char **argv)
 	fresh(&f, data, digest);
 	f.host_extended = true;
 	put_bundle("extended.cbor", &f);
+	fresh(&f, data, digest);
+	forge_claim(&f.report, CL_CLAIM_IOMMU)->data = "none";
+	put_bundle("no-iommu.cbor", &f);
 	put_hex("nonce", data, CL_REPORT_NONCE_SIZE);
 	put_hex("tls-key", data + CL_REPORT_NONCE_SIZE, CL_REPORT_SPKI_SIZE);
 	put_hex("digest", digest, sizeof(digest));
