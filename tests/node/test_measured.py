@@ -173,6 +173,17 @@ def test_image_is_reproducible():
 
 
 @case(timeout=400)
+def test_file_systems_of_the_image():
+    "Of GRUB's file systems the image has FAT alone: what is in it reads the host's disks, too."
+    grub, image = Path("/usr/lib/grub/x86_64-efi"), IMAGE.read_bytes()
+    inside = {m.stem for m in grub.glob("*.mod") if m.read_bytes() in image}
+    expect({"multiboot2", "memdisk"} <= inside, "modules are not found in the image", inside)
+    for kind, wanted in (("fs", {"fat"}), ("partmap", {"part_gpt", "part_msdos"})):
+        got = inside & set((grub / f"{kind}.lst").read_text().split())
+        expect(got == wanted, f"modules of {kind}.lst", got)
+
+
+@case(timeout=400)
 def test_bios_boot():
     "A BIOS boot works, with a TPM: nothing of GRUB's in PCR 8 and 9, and the Core has no log."
     with Node(name="bios", boot="grub-bios", tpm=True) as node:
