@@ -163,8 +163,8 @@ struct cl_verdict_result {
 	struct cl_report report; /* all zero unless authentic */
 	bool has_policy_id;
 	uint8_t policy_id[CL_HASH_SIZE]; /* the policy's id, if it has one */
-	bool proven;		 /* AK certificate and quote hold, so node is filled */
-	struct cl_node node;	 /* all zero unless proven */
+	bool proven;			 /* AK certificate and quote hold, so node is filled */
+	struct cl_node node;		 /* all zero unless proven */
 	size_t nr_checks;
 	struct cl_check checks[CL_CHECKS_MAX]; /* in the order in which they were made */
 };

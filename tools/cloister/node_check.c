@@ -37,12 +37,10 @@ static void print_json(const struct finding *findings, size_t count)
 
 int node_verb_check(int argc, char **argv)
 {
-	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
-						{"esp", required_argument, NULL, 'e'},
-						{"entry", required_argument, NULL, 'y'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"root", required_argument, NULL, 'r'},	 {"esp", required_argument, NULL, 'e'},
+		{"entry", required_argument, NULL, 'y'}, {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},	 {NULL, 0, NULL, 0}};
 	const char *root = NULL, *esp = NULL, *entry = NULL;
 	struct finding findings[FINDINGS_MAX];
 	struct node_host host;
