@@ -17,7 +17,8 @@ class Payload(Machine):
     def _boot_arguments(self):
         if self.bare:
             return ["-kernel", str(self.elf), "-append", self.payload_args]
-        return ["-kernel", str(self.core), "-initrd", f"{self.elf} {self.payload_args}"]
+        return ["-kernel", str(self.core), "-append", self.core_args,
+                "-initrd", f"{self.elf} {self.payload_args}"]
 
     alive = Machine.running
 
