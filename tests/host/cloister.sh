@@ -301,6 +301,23 @@ for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12 0.2 0.3; do
 	nothing_left && rounds=$((rounds + 1))
 done
 check "Ctrl-C at any moment leaves nothing" test $rounds -eq 10
+# The zone is up and the signal has come before the launcher looks at either.
+fresh
+"${launch[@]}" --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
+launcher=$!
+until [ -e "$tmp/run/i/state.json" ]; do :; done
+check "Ctrl-C just when it is up: the launcher waits" kill -STOP $launcher
+check "Ctrl-C just when it is up: it is up" eventually status_is live
+kill -INT $launcher
+kill -CONT $launcher
+check "Ctrl-C just when it is up: the launcher ends" eventually ended $launcher
+kill -KILL $launcher 2>/dev/null
+wait $launcher
+code=$?
+check "Ctrl-C just when it is up: exit code" test $code -eq 0
+check "Ctrl-C just when it is up: it stays" status_is live
+"$cloister" stop i
+check "Ctrl-C just when it is up: nothing left" nothing_left
 
 # In the foreground.
 fresh

@@ -287,10 +287,11 @@ static int wait_for_zone(struct run *run, int control, pid_t supervisor)
 			continue;
 		struct signalfd_siginfo info;
 		if (p[1].revents && read(run->signals, &info, sizeof(info)) == sizeof(info)) {
-			// The supervisor sees the hang-up and cleans up; wait until it has.
+			// The supervisor sees the hang-up and cleans up; wait until it has. If it
+			// said before that the zone is up, it keeps it: that is still to be read.
 			signal = (int)info.ssi_signo;
 			shutdown(control, SHUT_RDWR);
-			break;
+			continue;
 		}
 		if (p[0].revents) {
 			ssize_t n = recv(control, text, sizeof(text), 0);
