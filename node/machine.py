@@ -191,6 +191,10 @@ class Machine:
         """Behind an IOMMU virtio devices of QEMU are only if they say so."""
         return ",iommu_platform=on,disable-legacy=on,disable-modern=off" if self.iommu else ""
 
+    def beneath(self, modules):
+        """QEMU's arguments for the Core with these Multiboot modules as its host."""
+        return ["-kernel", str(self.core), "-initrd", modules, "-append", self.core_args]
+
     def _boot_arguments(self):
         node = BUILD / "node"
         vmlinuz = need(node / "vmlinuz", "run `make node`")
@@ -202,9 +206,7 @@ class Machine:
         if self.boot == "direct":
             # Multiboot: the modules are the host's kernel, with its command line, and its initrd.
             kernel = f"{vmlinuz} {self.kernel_args}"
-            arguments = ["-kernel", str(self.core),
-                         "-initrd", f"{double_commas(kernel)},{double_commas(initrd)}"]
-            return arguments + (["-append", self.core_args] if self.core_args else [])
+            return self.beneath(f"{double_commas(kernel)},{double_commas(initrd)}")
 
         if self.boot == "measured":
             return self._measured_arguments(vmlinuz, initrd)

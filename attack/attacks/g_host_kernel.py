@@ -24,7 +24,7 @@ class PayloadMachine(Machine):
     def _boot_arguments(self):
         if self.plain:
             return ["-kernel", str(PAYLOAD), "-append", f"core={self.base:x}"]
-        return ["-kernel", str(self.core), "-initrd", f"{PAYLOAD} core={self.base:x}"]
+        return self.beneath(f"{PAYLOAD} core={self.base:x}")
 
 
 def log(machine, path):

@@ -89,8 +89,7 @@ class PayloadMachine(Machine):
         self.payload = payload
 
     def _boot_arguments(self):
-        return (["-kernel", str(self.core), "-initrd", self.payload] +
-                (["-append", self.core_args] if self.core_args else []))
+        return self.beneath(self.payload)
 
 
 class Log(LogFile):

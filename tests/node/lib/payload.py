@@ -17,8 +17,7 @@ class Payload(Machine):
     def _boot_arguments(self):
         if self.bare:
             return ["-kernel", str(self.elf), "-append", self.payload_args]
-        return ["-kernel", str(self.core), "-append", self.core_args,
-                "-initrd", f"{self.elf} {self.payload_args}"]
+        return self.beneath(f"{self.elf} {self.payload_args}")
 
     alive = Machine.running
 
