@@ -228,12 +228,15 @@ def tpm():
     for at in range(len(steps)):  # one refused, one lost, one lost for good
         for how in (2, 4, 12):
             odd = bytes([how]) + steps[at][1:]
-            rest = steps[8:] if at < 8 else steps[at + 1:]
-            seed('tpm', b'\0' + b''.join(steps[:at]) + odd + b''.join(rest))
+            for flushes in range(3) if at < 8 else (0,):  # as many as the Core should, or fewer
+                rest = steps[7:8] * flushes + steps[max(8, at + 1):]
+                seed('tpm', b'\0' + b''.join(steps[:at]) + odd + b''.join(rest))
     for at in (1, 6):  # another key than was asked for
         odd = bytearray(steps[at])
         odd[15] ^= 1
-        seed('tpm', b'\0' + b''.join(steps[:at]) + bytes(odd) + steps[7] + b''.join(steps[8:]))
+        for flushes in range(2):
+            rest = steps[7:8] * flushes + steps[8:]
+            seed('tpm', b'\0' + b''.join(steps[:at]) + bytes(odd) + b''.join(rest))
     buffer = struct.pack('<Q', 0xfed40080)
     seed('tpm', b'\5' + buffer + struct.pack('<Q', 0xfed41000) + b''.join(steps))
     seed('tpm', b'\1' + struct.pack('<Q', 0x10001000) + b''.join(steps))
