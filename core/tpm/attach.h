@@ -6,8 +6,8 @@
  *      PCRs 0, 2, 4 (firmware, its extensions, the boot image with the Core in it) have the values
  *      they have now, and PCR 13 is zero. Of a text that names the IOMMU: devices that nobody holds
  *      back can take the Core's memory, and what was sealed behind an IOMMU must not open there.
- * Nothing is stored: the TPM derives the key from its seed and the template, policy included, so
- * none can be put in its place;
+ *      Nothing is stored: the TPM derives the key from its seed and the template, policy
+ *      included, so none can be put in its place;
  *   2. the point of its storage key;
  *   3. PCR 13 = H(H(0 ‖ H(report key)) ‖ H("cloister cap 1")): the report key is in quotes from now
  *      on, and the policy of 1 cannot be met any more until the TPM is reset.
@@ -18,12 +18,13 @@
  * ends the boot as well. The host runs with root "none" only if
  *
  *   - the Core's command line says "tpm=none": the boot image that is measured, and accepted, has
- * no such word. That the Core finds no TPM is no reason: the host may find one;
+ *     no such word. That the Core finds no TPM is no reason: the host may find one;
  *   - the TPM has no SHA-256 bank: there is no such PCR 13 to quote or to bind to, and one that the
- *     host switches on exists from the TPM's next reset on, which is a boot: the Core is first
- * again;
- *   - PCR 13 is not zero: it cannot become the value that a verifier wants, nor zero again, before
- * the next reset. Who extended it ran before the Core, so what PCR 0 to 7 hold tells of them.
+ *     host switches on exists from the TPM's next reset on, which is a boot: the Core is
+ *     first again;
+ *   - PCR 13 is not zero: it cannot become the value that a verifier wants, nor zero again,
+ *     before the next reset. Who extended it ran before the Core, so what PCR 0 to 7 hold tells
+ *     of them.
  */
 #ifndef CORE_TPM_ATTACH_H
 #define CORE_TPM_ATTACH_H

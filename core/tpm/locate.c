@@ -10,7 +10,7 @@
 #define START_METHOD_FIFO 6u
 #define START_METHOD_CRB  7u
 
-/* PTP, section 6.5: where every PC client has it; */
+/* PTP, section 6.5: where every PC client has it. */
 #define FIXED_PLACE	0xfed40000ull
 #define INTF_ID		0x30
 #define INTF_ID_TYPE	0x0fu
@@ -30,7 +30,7 @@ enum tpm_kind tpm_kind_at(uint64_t registers)
 
 const char *tpm_locate(uint64_t rsdp, struct tpm_place *place)
 {
-	static char why[160];
+	static char why[192];
 	uint32_t length;
 	const uint8_t *table = acpi_table(rsdp, "TPM2", &length);
 
@@ -50,8 +50,7 @@ const char *tpm_locate(uint64_t rsdp, struct tpm_place *place)
 	}
 	format(why, sizeof(why),
 	       "the Core cannot drive this TPM, whose start method is %u, only CRB (7) and FIFO "
-	       "(6); "
-	       "turn it off in the firmware and give the Core \"tpm=none\", or use another",
+	       "(6); turn it off in the firmware and give the Core \"tpm=none\", or use another",
 	       method);
 	return why;
 }
