@@ -107,6 +107,10 @@ def launches():
                      0x10000, 0x11ff0, 2, 0)
     struct.pack_into('<QQQQ', desc, 64, 0x10000, 0x2000, 0x1000000, 0x800000)
     seed('launch', b'\1' + bytes(desc))
+    for second in (0xff0000, 0x1700000):  # before the first, into the second
+        struct.pack_into('<I', desc, 56, 3)
+        struct.pack_into('<QQ', desc, 96, second, 0x1000)
+        seed('launch', b'\1' + bytes(desc))
 
 
 def acpi():
@@ -407,8 +411,20 @@ def enrolments():
         seed('enrol', b'\7' + path)
 
 
+def policies():
+    lists = ('digests', 'nodes.ca', 'nodes.crl', 'boot.firmware', 'boot.option_roms',
+             'boot.images', 'boot.commands', 'core.builds')
+    for name in lists:
+        for entry in ('""', '1', 'null', '"a",""'):
+            at = '{"%s":[%s]}' % (name.split('.')[-1], entry)
+            if '.' in name:
+                at = '{"%s":%s}' % (name.split('.')[0], at)
+            seed('policy', b'{"version":1,' + at[1:].encode())
+
+
 def main():
     enrolments()
+    policies()
     pages()
     guests()
     vmcbs()
