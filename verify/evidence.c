@@ -30,8 +30,7 @@ static int check_ak(struct cl_verifier *v, const struct cl_evidence *parts, time
 	if (v->policy.nr_crls == 0)
 		clv_add(r, "ak", CL_CHECK_WARN,
 			"the CA enrolled this TPM as %s (EK %s…), but the policy has no CRL: it "
-			"may "
-			"be revoked",
+			"may be revoked",
 			ak->name, hex);
 	else
 		clv_add(r, "ak", CL_CHECK_PASS, "the CA enrolled this TPM as %s (EK %s…)", ak->name,
@@ -174,6 +173,13 @@ static int check_bundle(struct cl_verifier *v, const struct cl_policy *p, const 
 	return rc;
 }
 
+/* What a caller sees who does not look at the error. */
+static void refuse_first(struct cl_verdict_result *result)
+{
+	memset(result, 0, sizeof(*result));
+	result->verdict = CL_VERDICT_CONTRAINDICATED;
+}
+
 int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_t size,
 		      const uint8_t *nonce, const uint8_t *spki, struct cl_verdict_result *result)
 {
@@ -182,8 +188,7 @@ int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_
 
 	if (!result)
 		return -EINVAL;
-	memset(result, 0, sizeof(*result));
-	result->verdict = CL_VERDICT_CONTRAINDICATED;
+	refuse_first(result);
 	if (!verifier || !bundle)
 		return -EINVAL;
 	policy = verifier->policy;
@@ -233,8 +238,7 @@ int cl_verify_node(const uint8_t *bundle, size_t size, const struct cl_policy *p
 
 	if (!result)
 		return -EINVAL;
-	memset(result, 0, sizeof(*result));
-	result->verdict = CL_VERDICT_CONTRAINDICATED;
+	refuse_first(result);
 	rc = bundle ? cl_verifier_create(policy, &verifier, error) : -EINVAL;
 	if (rc)
 		return rc;
@@ -257,8 +261,7 @@ int cl_verify_evidence(const uint8_t *bundle, size_t size, const struct cl_polic
 
 	if (!result)
 		return -EINVAL;
-	memset(result, 0, sizeof(*result));
-	result->verdict = CL_VERDICT_CONTRAINDICATED;
+	refuse_first(result);
 	rc = cl_verifier_create(policy, &verifier, error);
 	if (rc)
 		return rc;

@@ -253,8 +253,7 @@ static int check_commands(const struct cl_policy *p, char error[CL_ERROR_SIZE])
 			continue;
 		snprintf(error, CL_ERROR_SIZE,
 			 "boot.commands: entry %zu: a script's commands (grub_cmd) are never "
-			 "accepted; "
-			 "name the Core's command line, \"kernel_cmdline: ...\"",
+			 "accepted; name the Core's command line, \"kernel_cmdline: ...\"",
 			 i + 1);
 		return -EINVAL;
 	}

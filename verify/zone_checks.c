@@ -46,8 +46,7 @@ static void check_tls_key(struct cl_verdict_result *r, const struct cl_policy *p
 	clv_hex(said_hex, said, CLV_FEW);
 	clv_add(r, "tls-key", CL_CHECK_FAIL,
 		"the TLS key is not the one in the report: SHA-256 of its SPKI is %s…, the report "
-		"has "
-		"%s…",
+		"has %s…",
 		seen_hex, said_hex);
 }
 

@@ -53,8 +53,7 @@ static bool transfer(uint64_t target)
 
 ATTACK(fw_cfg_dma, "host root", ON_MACHINE,
        "The host has QEMU's fw_cfg device write into Core memory and into open frames of a zone, "
-       "by "
-       "each of its two address ports. Gained: bytes written.")
+       "by each of its two address ports. Gained: bytes written.")
 {
 	struct cl_open_frames frames = {.instance = 0};
 	struct vm vm;

@@ -28,8 +28,7 @@ static void put(uint32_t reg, uint32_t value)
 
 ATTACK(ioapic_init, "host root", ON_MACHINE,
        "The host sets entries of the IOAPIC to SMI and INIT for the other CPU. Gained: entries "
-       "that "
-       "keep such a mode, so that a device's interrupt would send it.")
+       "that keep such a mode, so that a device's interrupt would send it.")
 {
 	static const uint32_t modes[] = {0x200, 0x500};
 	int mem = open("/dev/mem", O_RDWR | O_CLOEXEC | O_SYNC);

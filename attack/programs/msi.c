@@ -25,8 +25,7 @@ static void put(uint32_t offset, uint32_t value)
 
 ATTACK(msi_init, "host root", ON_MACHINE,
        "The host sends INIT, SIPI, SMI and NMI to the other CPU by MSI writes all over the window, "
-       "by "
-       "aliases of the local APIC's registers, and SMI by the command register itself (INIT and "
+       "by aliases of the local APIC's registers, and SMI by the command register itself (INIT and "
        "SIPI there are played by the Core). Gained: writes that the Core did not refuse; control: "
        "CPUs that obey INIT.")
 {

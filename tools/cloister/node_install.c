@@ -192,8 +192,7 @@ static int install_uefi(struct install *in)
 		printf("boot entry  %s, the first\n", number);
 	else
 		printf("boot entry  %s, not in the boot order: try it once by `efibootmgr "
-		       "--bootnext "
-		       "%s`, then `cloister node install --first`\n",
+		       "--bootnext %s`, then `cloister node install --first`\n",
 		       number, number);
 	return EXIT_OK;
 }

@@ -18,9 +18,8 @@ int tpm_error(char error[CL_ERROR_SIZE], TSS2_RC rc, const char *step)
 		if (code == TPM2_RC_LOCKOUT)
 			advice = "; the TPM is in lockout: wait, or `tpm2_dictionarylockout -c`";
 		else if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL)
-			advice = "; the endorsement hierarchy has a password: `tpm2_changeauth -c "
-				 "e` "
-				 "takes it away";
+			advice = "; the endorsement hierarchy has a password: "
+				 "`tpm2_changeauth -c e` takes it away";
 		else if (code == TPM2_RC_OBJECT_MEMORY || code == TPM2_RC_SESSION_MEMORY)
 			advice =
 				"; something keeps the TPM full: use the kernel's resource manager "
