@@ -91,6 +91,11 @@ static int judge(const struct command *c, const struct cl_policy *p, bool *kerne
 	if (!module && !named(c, p))
 		return clv_refuse(reason, "\"%s\" is none of the %zu commands in the policy", shown,
 				  p->nr_boot_commands);
+	if (!module && memmem(c->text, c->size, CLV_WITHOUT_TPM, strlen(CLV_WITHOUT_TPM)))
+		return clv_refuse(reason,
+				  "\"%s\": the Core left the TPM to the host, which can then make "
+				  "it say anything",
+				  shown);
 	*kernel = true;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 
 #include "ak.h"
+#include "boot_events.h"
 #include "checks.h"
 #include "hash.h"
 #include "version.h"
@@ -245,16 +246,21 @@ static int take_section(struct loaded *l, const char *section, json_t *object,
 	return 0;
 }
 
-/* Nothing would ever match it: see boot_commands.c. */
+/* Nothing would ever match these: see boot_commands.c. */
 static int check_commands(const struct cl_policy *p, char error[CL_ERROR_SIZE])
 {
 	for (size_t i = 0; i < p->nr_boot_commands; i++) {
-		if (strncmp(p->boot_commands[i], "grub_cmd:", 9) != 0)
+		const char *why = NULL;
+
+		if (strncmp(p->boot_commands[i], "grub_cmd:", 9) == 0)
+			why = "a script's commands (grub_cmd) are never accepted; name the Core's "
+			      "command line, \"kernel_cmdline: ...\"";
+		else if (strstr(p->boot_commands[i], CLV_WITHOUT_TPM))
+			why = "a Core with " CLV_WITHOUT_TPM " leaves the TPM to the host and is "
+			      "never accepted; make the boot image without it";
+		if (!why)
 			continue;
-		snprintf(error, CL_ERROR_SIZE,
-			 "boot.commands: entry %zu: a script's commands (grub_cmd) are never "
-			 "accepted; name the Core's command line, \"kernel_cmdline: ...\"",
-			 i + 1);
+		snprintf(error, CL_ERROR_SIZE, "boot.commands: entry %zu: %s", i + 1, why);
 		return -EINVAL;
 	}
 	return 0;

@@ -286,6 +286,19 @@ static void prefixes(void **state)
 	expect_refused("boot-commands", "\"kernel_cmdline: ?[2J?\" is none");
 }
 
+/* Of an image for machines without a TPM, which the policy's prefix would let in on any. */
+static void without_tpm(void **state)
+{
+	forge_command(&forged, "kernel_cmdline: cloister-core loglevel=debug tpm=none");
+	expect_refused("boot-commands", "the Core left the TPM to the host");
+	forged.nr_events--;
+	forge_command(&forged, "kernel_cmdline: cloister-core tpm=none log=com2");
+	expect_refused("boot-commands", "the Core left the TPM to the host");
+	forged.nr_events--;
+	forge_command(&forged, "module_cmdline: tpm=none"); /* the host's kernel does not know it */
+	expect_affirming();
+}
+
 /* The text is not what the digest is of. */
 static void disguised_command(void **state)
 {
@@ -494,6 +507,7 @@ int main(void)
 		cmocka_unit_test_setup(hidden_image, evidence_setup),
 		cmocka_unit_test_setup(changed_command, evidence_setup),
 		cmocka_unit_test_setup(prefixes, evidence_setup),
+		cmocka_unit_test_setup(without_tpm, evidence_setup),
 		cmocka_unit_test_setup(disguised_command, evidence_setup),
 		cmocka_unit_test_setup(malformed_command, evidence_setup),
 		cmocka_unit_test_setup(disguised_module, evidence_setup),

@@ -149,6 +149,9 @@ static void refusals(void **state)
 		{"{\"version\": 1, \"boot\": {\"commands\": [\"kernel_cmdline: x\", \"grub_cmd: "
 		 "boot\"]}}",
 		 "boot.commands: entry 2: a script's commands (grub_cmd) are never accepted"},
+		{"{\"version\": 1, \"boot\": {\"commands\": [\"kernel_cmdline: x tpm=none\"]}}",
+		 "boot.commands: entry 1: a Core with tpm=none leaves the TPM to the host and is "
+		 "never accepted"},
 		{"{\"version\": 1, \"core\": {\"builds\": [\"" HEX32 "\"]}}",
 		 "core.builds: entry 1: 40 lower-case hex digits expected"},
 		{"{\"version\": 1, \"core\": {\"builds\": "
