@@ -46,7 +46,8 @@ static int init_device(struct crypt_device **cd, const char *disk)
 	return rc;
 }
 
-int luks_format(const char *disk, const struct volume_keys *keys, const char **why)
+int luks_format(const char *disk, const struct volume_keys *keys, char uuid[UUID_LENGTH + 1],
+		const char **why)
 {
 	__attribute__((cleanup(wipe_key))) uint8_t key[VOLUME_KEY_SIZE];
 	__attribute__((cleanup(free_device))) struct crypt_device *cd = NULL;
@@ -56,7 +57,6 @@ int luks_format(const char *disk, const struct volume_keys *keys, const char **w
 		.integrity_params = &integrity,
 		.sector_size = FORMAT_SECTOR,
 	};
-	char uuid[UUID_LENGTH + 1];
 
 	*why = "the disk cannot be formatted";
 	int rc = keys_new_uuid(uuid);
@@ -130,8 +130,8 @@ static int check_tables(const uint8_t key[VOLUME_KEY_SIZE], enum luks_mode mode)
 	return rc;
 }
 
-int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode mode,
-	      const char **why)
+int luks_open(const char *disk, const struct volume_keys *keys, const char *uuid,
+	      enum luks_mode mode, const char **why)
 {
 	__attribute__((cleanup(wipe_key))) uint8_t key[VOLUME_KEY_SIZE];
 	__attribute__((cleanup(free_device))) struct crypt_device *cd = NULL;
@@ -141,6 +141,11 @@ int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode m
 	int rc = init_device(&cd, disk);
 	if (!rc)
 		rc = crypt_load(cd, CRYPT_LUKS2, NULL);
+	const char *found = rc ? NULL : crypt_get_uuid(cd);
+	if (found && uuid && strcmp(found, uuid) != 0) {
+		*why = "the header was changed since it was written";
+		return -EKEYREJECTED;
+	}
 	if (!rc) {
 		*why = "the header on the disk cannot be read";
 		rc = read_header(cd, disk, &header);
@@ -150,9 +155,8 @@ int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode m
 	*why = luks_header_check(&header);
 	if (*why)
 		return -EKEYREJECTED;
-	const char *uuid = crypt_get_uuid(cd);
 	*why = "the header's UUID is none";
-	rc = uuid ? keys_disk(keys, uuid, key) : -EINVAL;
+	rc = found ? keys_disk(keys, found, key) : -EINVAL;
 	if (rc)
 		return rc;
 	*why = "the volume is not this image's (another launch digest or another machine has "

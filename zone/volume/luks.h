@@ -45,10 +45,16 @@ int luks_table_check(const char *type, const char *parameters, const uint8_t key
  */
 enum luks_mode { LUKS_JOURNAL = 'J', LUKS_DIRECT = 'D' };
 
-/* All: 0, or negative errno with *why. Formatting leaves the device closed. */
-int luks_format(const char *disk, const struct volume_keys *keys, const char **why);
-int luks_open(const char *disk, const struct volume_keys *keys, enum luks_mode mode,
-	      const char **why);
+/*
+ * All: 0, or negative errno with *why. Formatting draws a UUID and leaves the device closed.
+ * Opening refuses a header with another than this UUID: what was formatted, not what the host has
+ * put there since, which has the key of its own UUID. NULL: any, for a volume that was there
+ * before.
+ */
+int luks_format(const char *disk, const struct volume_keys *keys, char uuid[UUID_LENGTH + 1],
+		const char **why);
+int luks_open(const char *disk, const struct volume_keys *keys, const char *uuid,
+	      enum luks_mode mode, const char **why);
 int luks_close(void);
 
 #endif

@@ -129,22 +129,22 @@ static int advance(struct volume *v, uint64_t next)
 
 static int create(struct volume *v, enum counter_state state)
 {
-	char why[COUNTER_WHY];
+	char why[COUNTER_WHY], uuid[UUID_LENGTH + 1];
 	const char *what;
 	uint64_t c;
 
 	say("volume %s: it is new, and being made", v->name);
 	if (state == COUNTER_NONE && counter_define(&v->counter, why))
 		return refuse(v, "%s", why);
-	int rc = luks_format(DISK, &v->keys, &what);
+	int rc = luks_format(DISK, &v->keys, uuid, &what);
 	if (!rc)
-		rc = luks_open(DISK, &v->keys, LUKS_DIRECT, &what);
+		rc = luks_open(DISK, &v->keys, uuid, LUKS_DIRECT, &what);
 	if (rc)
 		return refuse(v, "%s: %s", what, strerror(-rc));
 	rc = fs_wipe(LUKS_PATH);
 	luks_close();
 	if (!rc)
-		rc = luks_open(DISK, &v->keys, LUKS_JOURNAL, &what);
+		rc = luks_open(DISK, &v->keys, uuid, LUKS_JOURNAL, &what);
 	if (!rc)
 		rc = fs_make(LUKS_PATH, v->uid, v->gid);
 	if (rc)
@@ -166,7 +166,7 @@ static enum disk_state look(struct volume *v, uint64_t *generation, const char *
 	if (!rc && blank)
 		return DISK_BLANK;
 	if (!rc)
-		rc = luks_open(DISK, &v->keys, LUKS_JOURNAL, what);
+		rc = luks_open(DISK, &v->keys, NULL, LUKS_JOURNAL, what);
 	if (rc)
 		return DISK_UNFINISHED;
 	rc = fs_generation(LUKS_PATH, generation);
