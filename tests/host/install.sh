@@ -100,6 +100,8 @@ refused() {
 	[ "$code" -eq 1 ] && said "$text" && [ "$(state)" = "$now" ]
 }
 uefi=(--root "$tree" --esp /boot/efi --entry efi)
+# A tree whose firmware is this machine's: without --entry, entries are not touched.
+ours=(--root "$tree" --entry efi)
 
 # ---- check
 
@@ -239,9 +241,10 @@ check install.journal is "$tree/var/lib/cloister/install/manifest.json" \
 installed=$(state)
 run install --root "$tree"
 check install.again_changes_nothing eval '[ "$code" -eq 0 ] && [ "$(state)" = "$installed" ]'
+check install.again_leaves_firmware_alone said "boot entry  as it was"
 check install.other_place refused "uninstall that" install --root "$tree" --esp /efi
 check install.other_entry refused "uninstall that" install --root "$tree" --entry none
-run install --root "$tree" --first
+run install "${ours[@]}" --first
 check install.first eval '[ "$code" -eq 0 ] && grep -q "efibootmgr --quiet --create --disk" "$CALLS" &&
 	[ "$(grep -c Cloister "$ENTRIES")" -eq 1 ]'
 
@@ -269,22 +272,22 @@ run install --root "$tree" --update
 # ---- uninstall
 
 echo changed >>"$esp/cloister/host.env"
-check uninstall.refuses_changed refused "host.env was changed" uninstall --root "$tree"
+check uninstall.refuses_changed refused "host.env was changed" uninstall "${ours[@]}"
 run install --root "$tree" --update
 check install.refuses_changed eval '[ "$code" -eq 1 ] && said "host.env was changed" && grep -qx changed "$esp/cloister/host.env"'
-run uninstall --root "$tree" --force
+run uninstall "${ours[@]}" --force
 check uninstall.force [ "$code" -eq 0 ]
 check uninstall.entry_gone eval '! grep -q Cloister "$ENTRIES" && grep -q debian "$ENTRIES"'
 check uninstall.nothing_left eval '! find "$tree" -iname "*cloister*" | grep .'
-check uninstall.twice refused "nothing is installed" uninstall --root "$tree"
+check uninstall.twice refused "nothing is installed" uninstall "${ours[@]}"
 check update.without_install refused "node install" install --root "$tree" --update
 fresh
 run install "${uefi[@]}"
-run uninstall --root "$tree"
+run uninstall "${ours[@]}"
 check uninstall.every_byte eval '[ "$code" -eq 0 ] && unchanged'
 run install "${uefi[@]}"
 echo mine >"$esp/EFI/cloister/notes"
-run uninstall --root "$tree"
+run uninstall "${ours[@]}"
 check uninstall.leaves_others_files eval '[ "$code" -eq 0 ] && said "stays" && [ "$(cat "$esp/EFI/cloister/notes")" = mine ]'
 
 # ---- what is not ours, and what cannot be passed on
@@ -295,7 +298,7 @@ echo theirs >"$esp/EFI/cloister/cloister.efi"
 run install "${uefi[@]}"
 check install.foreign_file eval '[ "$code" -eq 1 ] && said "not from an installation" &&
 	[ "$(cat "$esp/EFI/cloister/cloister.efi")" = theirs ]'
-run uninstall --root "$tree"
+run uninstall "${ours[@]}"
 check install.foreign_file_undone eval '[ "$code" -eq 0 ] && [ "$(cat "$esp/EFI/cloister/cloister.efi")" = theirs ]'
 fresh
 ln -s "$tree/etc/fstab" "$esp/cloister.efi"
@@ -326,16 +329,16 @@ check install.bad_entry eval 'run install --root "$tree" --entry lilo; [ "$code"
 
 fresh
 HOW=fail run install "${uefi[@]}"
-check interrupted.entry_fails eval '[ "$code" -eq 1 ] && run uninstall --root "$tree" && [ "$code" -eq 0 ] && unchanged'
+check interrupted.entry_fails eval '[ "$code" -eq 1 ] && run uninstall "${ours[@]}" && [ "$code" -eq 0 ] && unchanged'
 fresh
 HOW=die run install "${uefi[@]}"
 check interrupted.killed_with_entry eval '[ "$code" -eq 137 ] && grep -q Cloister "$ENTRIES" &&
-	run uninstall --root "$tree" && [ "$code" -eq 0 ] && unchanged'
+	run uninstall "${ours[@]}" && [ "$code" -eq 0 ] && unchanged'
 fresh
 HOW=die run install "${uefi[@]}"
 run install "${uefi[@]}"
 check interrupted.goes_on eval '[ "$code" -eq 0 ] && [ "$(grep -c Cloister "$ENTRIES")" -eq 1 ]'
-run uninstall --root "$tree"
+run uninstall "${ours[@]}"
 check interrupted.then_uninstalled unchanged
 
 # Killed at each system call that changes the tree: whatever is there, uninstall takes it back, and
@@ -353,7 +356,7 @@ every() { # CALL: prints how many places there were; false if one of them is not
 			run install "${uefi[@]}"
 			[ "$code" -eq 0 ] || { echo "# $1 $n: does not go on"; sed 's/^/# /' "$tmp/out"; return 1; }
 		fi
-		run uninstall --root "$tree"
+		run uninstall "${ours[@]}"
 		# Killed before the very first step.
 		[ ! -d "$tree/var/lib/cloister" ] || rmdir "$tree/var/lib/cloister"
 		unchanged || { echo "# $1 $n: not undone"; find "$tree" -iname "*cloister*" | sed 's/^/# /'; return 1; }
@@ -375,10 +378,131 @@ rm -r "$tree/sys/firmware/efi"
 mkdir -p "$tree/etc/grub.d"
 before=$(state)
 run install --root "$tree" --entry grub
-check bios.works eval '[ "$code" -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
+check bios.works eval '[ "$code" -eq 0 ] && said unmeasured'
+check bios.leaves_this_machines_menu eval 'said "run .update-grub. on the machine" && [ ! -s "$CALLS" ]'
 check bios.files eval 'cmp "$build/core/cloister-core.elf" "$tree/boot/cloister-core.elf" &&
 	[ -x "$tree/etc/grub.d/42_cloister" ] && [ ! -d "$esp/cloister" ]'
-: >"$CALLS"
 run uninstall --root "$tree"
-check bios.uninstall eval '[ "$code" -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
+check bios.uninstall eval '[ "$code" -eq 0 ] && unchanged &&
+	said "run .update-grub. on the machine" && [ ! -s "$CALLS" ]'
+
+# ---- a journal that somebody forged, and links on the way: nothing outside of the tree is touched
+
+out=$tmp/out-of-tree
+forge() { # MEMBERS: of the journal, as JSON
+	fresh
+	rm -rf "$out"
+	mkdir -p "$out"/{directory,esp} "$tree/var/lib/cloister/install"
+	echo victim >"$out/file"
+	: >"$tree/var/lib/cloister/install/lock"
+	python3 -c 'import json, sys
+json.dump({"version": 1, "files": {}, "directories": []} | json.loads(sys.argv[1]), sys.stdout)' \
+		"{$1}" >"$tree/var/lib/cloister/install/manifest.json"
+	outside=$(out_state)
+}
+out_state() { (cd "$out" && find . -printf '%p %M %l\n' | sort && sha256sum file); }
+# Each verb ends with 1 and says so; the tree, what is outside and the firmware are as they were.
+harmless() { # TEXT
+	local words
+	for words in uninstall "uninstall --force --entry efi" "install --force" \
+		"install --update --force"; do
+		: >"$CALLS"
+		# shellcheck disable=SC2086
+		if ! refused "$1" $words --root "$tree" || [ "$(out_state)" != "$outside" ] ||
+			[ -s "$CALLS" ]; then
+			echo "# $words"
+			return 1
+		fi
+	done
+}
+forged() { # MEMBERS
+	forge "$1"
+	harmless "journal /var/lib/cloister/install/manifest.json is not from an installation of Cloister; move it away"
+}
+sum=$(echo victim | sha256sum | cut -d' ' -f1)
+place='"esp": "/boot/efi", "entry": "none"'
+check forged.file forged "$place, \"files\": {\"/../out-of-tree/file\": [\"$sum\"]}"
+check forged.directory forged "$place, \"directories\": [\"/../out-of-tree/directory\"]"
+check forged.esp forged '"esp": "/../out-of-tree/esp", "entry": "none"'
+check forged.esp_and_file forged "\"esp\": \"/boot/../..\", \"entry\": \"none\",
+	\"files\": {\"/boot/../../cloister/host.env\": [\"$sum\"]}"
+check forged.kernel_name forged "$place, \"files\":
+	{\"/boot/efi/cloister/vmlinuz-/../../../../../out-of-tree/file\": [\"$sum\"]}"
+check forged.others_file forged "$place, \"files\": {\"/etc/fstab\": [\"$sum\"]}"
+check forged.others_directory forged "$place, \"directories\": [\"/dev\"]"
+check forged.no_esp forged "\"files\": {\"/cloister/host.env\": [\"$sum\"]}"
+for esp_of_journal in / // boot /boot/ /./boot /boot//efi "/$(printf 'x%.0s' $(seq 260))"; do
+	check "forged.esp_${esp_of_journal:0:12}" forged "\"esp\": \"$esp_of_journal\", \"entry\": \"none\""
+done
+check forged.entry forged '"esp": "/boot/efi", "entry": "lilo"'
+check forged.types forged "$place, \"files\": {\"/boot/cloister-core.elf\": \"$sum\"}"
+check forged.digest forged "$place, \"files\": {\"/boot/cloister-core.elf\": [1]}"
+check forged.no_before forged "$place, \"efi\": {\"number\": \"0007\"}"
+check forged.number forged "$place, \"efi\": {\"before\": [], \"number\": \"7 -O\"}"
+forge "$place"
+mv "$tree/var/lib/cloister/install/manifest.json" "$out/file"
+ln -s "$out/file" "$tree/var/lib/cloister/install/manifest.json"
+outside=$(out_state)
+check forged.link harmless "not from an installation"
+
+# The firmware and GRUB's menu are this machine's, whatever the tree says.
+forge "$place, \"efi\": {\"before\": [], \"number\": \"0007\"}, \"grub\": true"
+echo 'Boot0007* Cloister	HD(1)/File(x)' >>"$ENTRIES"
+before=$(cat "$ENTRIES")
+run uninstall --root "$tree"
+check forged.firmware eval '[ "$code" -eq 0 ] && [ ! -s "$CALLS" ] && [ "$(cat "$ENTRIES")" = "$before" ]'
+check forged.says_what_is_left eval 'said "efibootmgr --bootnum 0007 --delete-bootnum" && said "run .update-grub. on"'
+forge "\"esp\": \"/boot/efi\", \"entry\": \"efi\", \"efi\": {\"before\": [], \"number\": \"0007\"}"
+run install --root "$tree" --first
+check forged.firmware_install eval '[ "$code" -eq 0 ] && [ ! -s "$CALLS" ]'
+check uninstall.entry_needs_root eval 'run uninstall --entry efi; [ "$code" -eq 2 ]'
+
+linked() { # PATH TARGET TEXT: a link of the tree that leads out of it
+	mkdir -p "$(dirname "$tree$1")"
+	ln -s "$2" "$tree$1"
+	harmless "$3"
+}
+forge '"esp": "/efi", "entry": "none"'
+check linked.esp linked /efi "$out/esp" "/efi leads out of it"
+for d in /EFI /cloister /EFI/cloister; do
+	forge "$place"
+	rm -rf "$esp/EFI"
+	check "linked.$d" linked "/boot/efi$d" "$out/directory" "is not a directory; move it away"
+	forge "$place"
+	rm -rf "$esp/EFI"
+	check "linked.inside_$d" linked "/boot/efi$d" "$(realpath "$tree")/etc" "is not a directory; move it away"
+done
+check install.esp_plain eval 'run install --root "$tree" --esp /boot/../boot/efi; [ "$code" -eq 2 ] && said "not an absolute path"'
+
+# ---- this machine itself, whose directories are those of the tree
+
+here() { # WORD…: as run, without --root
+	unshare -rm sh -c 'for d in boot etc var/lib sys; do
+			mount --bind "$0/$d" "/$d" || exit
+		done
+		exec "$@"' "$tree" "${node[@]}" "$@" >"$tmp/out" 2>&1
+	code=$?
+}
+if unshare -rm true 2>/dev/null; then
+	fresh
+	mkdir -p "$tree/etc/grub.d"
+	before=$(state)
+	here install --entry grub --force
+	check here.grub eval '[ "$code" -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
+	: >"$CALLS"
+	here uninstall
+	check here.grub_uninstall eval '[ "$code" -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
+	here install --esp /boot/efi --entry efi --force
+	check here.efi eval '[ "$code" -eq 0 ] && grep -q Cloister "$ENTRIES"'
+	here uninstall
+	check here.efi_uninstall eval '[ "$code" -eq 0 ] && unchanged'
+	here install --esp /boot/efi --entry efi --force
+	mv "$esp/cloister" "$tree/etc/moved"
+	ln -s "$tree/etc/moved" "$esp/cloister"
+	before=$(state)
+	here install --update
+	check here.link_on_esp eval '[ "$code" -eq 1 ] && said "is not a directory; move it away" && unchanged'
+else
+	echo "ok here.all # SKIP no user and mount namespaces"
+fi
 exit $failed

@@ -73,10 +73,16 @@ static int run(const char *const arguments[], char *text, size_t size)
 	return EXIT_OK;
 }
 
-int node_boot_update_grub(void)
+int node_boot_update_grub(const struct node_host *h)
 {
 	const char *argv[] = {"update-grub", NULL};
 
+	// It would write the menu of the machine that this runs on.
+	if (h->root[0]) {
+		note("GRUB's menu is as it was; run `update-grub` on the machine whose root is %s",
+		     h->root);
+		return EXIT_OK;
+	}
 	return run(argv, NULL, 0);
 }
 
@@ -197,6 +203,13 @@ int node_boot_remove_efi(struct journal *j)
 
 	if (!efi)
 		return EXIT_OK;
+	if (!j->host->firmware) {
+		note("the firmware's boot entry %s stays, as --root may be another machine's; on "
+		     "that machine remove it: efibootmgr --bootnum %s --delete-bootnum",
+		     ours ?: "\"" BOOT_LABEL "\"", ours ?: "NNNN");
+		json_object_del(j->json, "efi");
+		return journal_save(j);
+	}
 	if (!node_exists(j->host, "/sys/firmware/efi"))
 		return fail(EXIT_ERROR,
 			    "the firmware's boot entry is out of reach%s; give the same "

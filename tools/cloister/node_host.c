@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "corecall.h"
 #include "message.h"
+#include "node_layout.h"
 
 #define FAT_MAGIC 0x4d44 // statfs(2): MSDOS_SUPER_MAGIC
 
@@ -92,6 +93,7 @@ static int set_entry(struct node_host *h, const char *entry)
 	h->entry_given = entry;
 	if (entry && !node_entry_parse(entry, &h->entry))
 		return fail(EXIT_USAGE, "--entry %s: not one of efi, grub, none", entry);
+	h->firmware = !h->root[0] || (entry && h->entry == ENTRY_EFI);
 	return EXIT_OK;
 }
 
@@ -125,6 +127,34 @@ static int stay_inside(const struct node_host *h)
 	return EXIT_OK;
 }
 
+// FAT has no links. One on the way to our files would let them be written and removed elsewhere.
+static int no_link_on_esp(const struct node_host *h)
+{
+	char path[NODE_PATH], full[NODE_PATH];
+	struct stat st;
+
+	for (size_t i = 0; h->esp[0] && i < ESP_DIRECTORIES; i++) {
+		int n = snprintf(path, sizeof(path), "%s%s", h->esp, esp_directories[i]);
+		if (n < 0 || (size_t)n >= sizeof(path) || !node_path(h, full, path))
+			return fail(EXIT_USAGE, "--esp %s: the path is too long", h->esp);
+		if (!lstat(full, &st) && !S_ISDIR(st.st_mode))
+			return fail(EXIT_ERROR, "%s is not a directory; move it away", path);
+	}
+	return EXIT_OK;
+}
+
+bool node_esp_valid(const char *esp)
+{
+	return layout_plain(esp) && strlen(esp) <= NODE_PATH / 4;
+}
+
+int node_host_settle(struct node_host *h, const char *esp, enum node_entry entry)
+{
+	snprintf(h->esp, sizeof(h->esp), "%s", esp);
+	h->entry = entry;
+	return stay_inside(h) ?: no_link_on_esp(h);
+}
+
 int node_host_open(struct node_host *h, const char *root, const char *esp, const char *entry)
 {
 	memset(h, 0, sizeof(*h));
@@ -143,9 +173,12 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 		size_t length = strlen(esp);
 		while (length > 1 && esp[length - 1] == '/')
 			length--;
-		if (esp[0] != '/' || length < 2 || length > NODE_PATH / 4)
-			return fail(EXIT_USAGE, "--esp %s: not an absolute path", esp);
-		memcpy(h->esp, esp, length);
+		snprintf(h->esp, sizeof(h->esp), "%.*s", (int)length, esp);
+		if (length >= sizeof(h->esp) || !node_esp_valid(h->esp))
+			return fail(EXIT_USAGE,
+				    "--esp %s: not an absolute path of up to %d bytes without "
+				    "\".\", \"..\" and \"//\"; give such a one",
+				    esp, NODE_PATH / 4);
 		h->esp_given = true;
 	} else {
 		find_esp(h);
@@ -154,6 +187,5 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 	h->core = !h->root[0] && !core_info(&info);
 	bool seen = !h->core && (!h->root[0] || node_exists(h, "/sys/firmware"));
 	h->uefi = seen ? node_exists(h, "/sys/firmware/efi") : h->esp[0] != '\0';
-	int code = stay_inside(h);
-	return code ? code : set_entry(h, entry);
+	return stay_inside(h) ?: no_link_on_esp(h) ?: set_entry(h, entry);
 }

@@ -22,10 +22,20 @@ struct node_host {
 	bool uefi; /* the machine's; where it cannot be seen, whether it has an ESP */
 	enum node_entry entry;
 	bool esp_given, entry_given;
+	bool firmware; /* its boot entries are this machine's: no --root, or --entry efi with it */
 };
 
 /* Options of the verbs; esp and entry may be NULL. An exit code. */
 int node_host_open(struct node_host *h, const char *root, const char *esp, const char *entry);
+
+/*
+ * An earlier run's ESP and entry in place of the found ones, and checked as those. `esp` is "" or
+ * valid. An exit code.
+ */
+int node_host_settle(struct node_host *h, const char *esp, enum node_entry entry);
+
+/* A plain absolute path that leaves room for names below it. */
+bool node_esp_valid(const char *esp);
 
 /* "efi", "grub", "none". */
 const char *node_entry_name(enum node_entry entry);

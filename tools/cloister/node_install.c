@@ -12,6 +12,7 @@
 #include "node_boot.h"
 #include "node_checks.h"
 #include "node_kernel.h"
+#include "node_layout.h"
 #include "node_verbs.h"
 #include "verbs.h"
 
@@ -39,10 +40,6 @@ struct install {
 	const char *image; /* NULL: the installed one */
 	bool first, update, force;
 };
-
-#define ENV_FILE  "/cloister/host.env" /* on the ESP */
-#define CORE_FILE "/boot/cloister-core.elf"
-#define GRUB_FILE "/etc/grub.d/42_cloister"
 
 // A file of this program's installation (or a path of the user's) to a path of the machine.
 static int put_file(struct install *in, const char *path, const char *library, const char *given,
@@ -98,10 +95,10 @@ static int remove_others(struct install *in, const char *version)
 	const char *path;
 	void *next;
 
-	if (esp_path(in, kernel, "/cloister/vmlinuz-", version) ||
-	    esp_path(in, initrd, "/cloister/initrd-", version) ||
-	    esp_path(in, prefix[0], "/cloister/vmlinuz-", "") ||
-	    esp_path(in, prefix[1], "/cloister/initrd-", ""))
+	if (esp_path(in, kernel, KERNEL_PREFIX, version) ||
+	    esp_path(in, initrd, INITRD_PREFIX, version) ||
+	    esp_path(in, prefix[0], KERNEL_PREFIX, "") ||
+	    esp_path(in, prefix[1], INITRD_PREFIX, ""))
 		return EXIT_ERROR;
 	json_t *files = json_object_get(in->journal.json, "files");
 	json_object_foreach_safe(files, next, path, digests)
@@ -133,25 +130,18 @@ static int put_kernel(struct install *in, struct node_kernel *k)
 			    why);
 	if (node_kernel_env(k, &env))
 		return fail(EXIT_MEMORY, "no memory; end some programs");
-	return put_kernel_file(in, "vmlinuz-", "/cloister/vmlinuz-", k->version) ?:
-	       put_kernel_file(in, "initrd.img-", "/cloister/initrd-", k->version) ?:
+	return put_kernel_file(in, "vmlinuz-", KERNEL_PREFIX, k->version) ?:
+	       put_kernel_file(in, "initrd.img-", INITRD_PREFIX, k->version) ?:
 	       esp_path(in, path, ENV_FILE, "") ?: journal_put(&in->journal, path, &env, 0600) ?:
 	       remove_others(in, k->version);
 }
 
 static int put_hooks(struct install *in)
 {
-	static const char *const directories[] = {"/etc/kernel", "/etc/kernel/postinst.d",
-						  "/etc/kernel/postrm.d", "/etc/initramfs",
-						  "/etc/initramfs/post-update.d"};
-	static const char *const hooks[] = {"/etc/kernel/postinst.d/zz-cloister",
-					    "/etc/kernel/postrm.d/zz-cloister",
-					    "/etc/initramfs/post-update.d/zz-cloister"};
-
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-		if (journal_directory(&in->journal, directories[i]))
+	for (size_t i = 0; i < HOOK_DIRECTORIES; i++)
+		if (journal_directory(&in->journal, hook_directories[i]))
 			return EXIT_ERROR;
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+	for (size_t i = 0; i < HOOKS; i++)
 		if (put_file(in, hooks[i], "kernel-hook", NULL, 0755))
 			return EXIT_ERROR;
 	return EXIT_OK;
@@ -159,19 +149,19 @@ static int put_hooks(struct install *in)
 
 static int install_uefi(struct install *in)
 {
-	static const char *const directories[] = {"/EFI", "/EFI/cloister", "/cloister"};
 	char path[NODE_PATH], digest[2 * PE_DIGEST_SIZE + 1];
 	uint8_t sum[PE_DIGEST_SIZE];
 	struct node_kernel kernel;
 	const char *why = "";
 
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-		if (esp_path(in, path, directories[i], "") || journal_directory(&in->journal, path))
+	for (size_t i = 0; i < ESP_DIRECTORIES; i++)
+		if (esp_path(in, path, esp_directories[i], "") ||
+		    journal_directory(&in->journal, path))
 			return EXIT_ERROR;
 	if (put_kernel(in, &kernel) || put_hooks(in) || esp_path(in, path, BOOT_IMAGE, "") ||
 	    put_file(in, path, "cloister.efi", in->image, 0600))
 		return EXIT_ERROR;
-	if (in->host.entry == ENTRY_EFI) {
+	if (in->host.entry == ENTRY_EFI && in->host.firmware) {
 		int code = node_boot_add_efi(&in->journal, in->host.esp, in->first);
 		if (code)
 			return code;
@@ -185,7 +175,10 @@ static int install_uefi(struct install *in)
 	printf("boot image  %s (SHA-256, as PCR 4 gets it)\n", digest);
 	const char *number = json_string_value(
 		json_object_get(json_object_get(in->journal.json, "efi"), "number"));
-	if (!number)
+	if (in->host.entry == ENTRY_EFI && !in->host.firmware)
+		puts("boot entry  as it was, as --root may be another machine's; give --entry efi "
+		     "too if its firmware is this machine's");
+	else if (!number)
 		printf("boot entry  none; start %s%s by the firmware's setup\n", in->host.esp,
 		       BOOT_IMAGE);
 	else if (in->first)
@@ -203,7 +196,7 @@ static int install_bios(struct install *in)
 	    put_file(in, GRUB_FILE, "grub-entry", NULL, 0755))
 		return EXIT_ERROR;
 	json_object_set_new(in->journal.json, "grub", json_true());
-	int code = journal_save(&in->journal) ?: node_boot_update_grub();
+	int code = journal_save(&in->journal) ?: node_boot_update_grub(&in->host);
 	if (!code)
 		puts("boot entry  \"Cloister (unmeasured boot)\" in GRUB's menu; nothing of a BIOS "
 		     "boot is measured");
@@ -213,21 +206,18 @@ static int install_bios(struct install *in)
 // What an earlier run decided stays decided: files lie where the journal says.
 static int settle(struct install *in)
 {
-	const char *esp = json_string_value(json_object_get(in->journal.json, "esp"));
-	const char *name = json_string_value(json_object_get(in->journal.json, "entry"));
+	const char *esp;
 	struct node_host *h = &in->host;
 	enum node_entry entry;
 
-	if (!esp || !name || strlen(esp) >= NODE_PATH / 2 || !node_entry_parse(name, &entry))
-		return EXIT_OK; // interrupted before it decided
+	if (!journal_place(&in->journal, &esp, &entry))
+		return EXIT_OK;
 	if ((h->esp_given && strcmp(esp, h->esp) != 0) || (h->entry_given && entry != h->entry))
 		return fail(EXIT_ERROR,
 			    "it is installed with --esp %s --entry %s; uninstall that "
 			    "first",
-			    esp, name);
-	memcpy(h->esp, esp, strlen(esp) + 1);
-	h->entry = entry;
-	return EXIT_OK;
+			    esp, node_entry_name(entry));
+	return node_host_settle(h, esp, entry);
 }
 
 static int decide(struct install *in)

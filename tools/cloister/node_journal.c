@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "message.h"
+#include "node_manifest.h"
 
 #define LOCK_FILE JOURNAL_DIR "/lock"
 
@@ -34,11 +35,37 @@ static int take_lock(struct journal *j)
 	return flock(j->lock, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
-int journal_open(struct journal *j, const struct node_host *host, bool force)
+static int not_ours(void)
+{
+	return fail(EXIT_ERROR,
+		    "the journal %s is not from an installation of Cloister; move it away",
+		    JOURNAL_FILE);
+}
+
+static int read_journal(struct journal *j)
 {
 	char path[NODE_PATH];
+	cleanup_content struct content c = {.data = NULL};
 	json_error_t error;
+	int rc = node_path(j->host, path, JOURNAL_FILE) ? content_of_file(&c, path) : -ENAMETOOLONG;
 
+	if (rc == -ENOENT)
+		return EXIT_OK;
+	if (rc == -EINVAL) // a link, which may lead anywhere
+		return not_ours();
+	if (rc)
+		return cannot("cannot read", JOURNAL_FILE, rc);
+	j->json = json_loadb(c.data ?: "", c.bytes, 0, &error);
+	if (!j->json || json_integer_value(json_object_get(j->json, "version")) != 1 ||
+	    !json_is_object(json_object_get(j->json, "files")) ||
+	    !json_is_array(json_object_get(j->json, "directories")))
+		return fail(EXIT_ERROR, "%s: damaged (%s); restore it from a backup", JOURNAL_FILE,
+			    j->json ? "not a journal of this version" : error.text);
+	return manifest_valid(j->json) ? EXIT_OK : not_ours();
+}
+
+int journal_open(struct journal *j, const struct node_host *host, bool force)
+{
 	*j = (struct journal){.host = host, .lock = -1, .force = force};
 	if (!node_exists(host, JOURNAL_DIR))
 		return EXIT_OK;
@@ -48,16 +75,7 @@ int journal_open(struct journal *j, const struct node_host *host, bool force)
 					"for its end");
 	if (rc)
 		return cannot("cannot lock", LOCK_FILE, rc);
-	if (!node_exists(host, JOURNAL_FILE))
-		return EXIT_OK;
-	node_path(host, path, JOURNAL_FILE); // the lock's is as long
-	j->json = json_load_file(path, 0, &error);
-	if (!j->json || json_integer_value(json_object_get(j->json, "version")) != 1 ||
-	    !json_is_object(json_object_get(j->json, "files")) ||
-	    !json_is_array(json_object_get(j->json, "directories")))
-		return fail(EXIT_ERROR, "%s: damaged (%s); restore it from a backup", JOURNAL_FILE,
-			    j->json ? "not a journal of this version" : error.text);
-	return EXIT_OK;
+	return read_journal(j);
 }
 
 void journal_close(struct journal *j)
@@ -85,6 +103,14 @@ int journal_begin(struct journal *j)
 	}
 	j->json = json_pack("{s:i,s:{},s:[]}", "version", 1, "files", "directories");
 	return journal_save(j);
+}
+
+bool journal_place(const struct journal *j, const char **esp, enum node_entry *entry)
+{
+	const char *name = json_string_value(json_object_get(j->json, "entry"));
+
+	*esp = json_string_value(json_object_get(j->json, "esp"));
+	return *esp && name && node_entry_parse(name, entry);
 }
 
 int journal_save(struct journal *j)

@@ -28,6 +28,9 @@ void journal_close(struct journal *j);
 /* A new journal, if there is none yet. An exit code. */
 int journal_begin(struct journal *j);
 
+/* The ESP and the entry that were decided on. False if it was interrupted before that. */
+bool journal_place(const struct journal *j, const char **esp, enum node_entry *entry);
+
 /* To the disk. An exit code. */
 int journal_save(struct journal *j);
 

@@ -14,8 +14,7 @@ static int refuse(const char **why, const char *reason)
 	return -EINVAL;
 }
 
-// The name goes onto a FAT file system and into a line of host.env.
-static bool version_valid(const char *version)
+bool node_kernel_version_valid(const char *version)
 {
 	size_t length = strlen(version);
 
@@ -38,7 +37,8 @@ static int find_version(const struct node_host *h, struct node_kernel *k, const 
 		return refuse(why, "/boot cannot be read");
 	while ((e = readdir(dir))) {
 		const char *version = e->d_name + sizeof(prefix) - 1;
-		if (strncmp(e->d_name, prefix, sizeof(prefix) - 1) != 0 || !version_valid(version))
+		if (strncmp(e->d_name, prefix, sizeof(prefix) - 1) != 0 ||
+		    !node_kernel_version_valid(version))
 			continue;
 		snprintf(initrd, sizeof(initrd), "/boot/initrd.img-%s", version);
 		if (node_exists(h, initrd) && strverscmp(version, k->version) > 0)

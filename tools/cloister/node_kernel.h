@@ -16,6 +16,9 @@ struct node_kernel {
 	char arguments[KERNEL_ARGUMENTS]; /* root=…, and those of /etc/default/grub */
 };
 
+/* It goes into a name on a FAT file system, and into a line of host.env. */
+bool node_kernel_version_valid(const char *version);
+
 /* 0, or -errno and why. */
 int node_kernel_find(const struct node_host *h, struct node_kernel *k, const char **why);
 

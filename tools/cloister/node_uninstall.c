@@ -2,39 +2,48 @@
 // `cloister node uninstall`: undoes what the journal says, after an interrupted installation too.
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include "message.h"
 #include "node_boot.h"
 #include "node_verbs.h"
 #include "verbs.h"
 
 static const char help[] =
-	"usage: cloister node uninstall [--root DIR] [--force]\n"
+	"usage: cloister node uninstall [--root DIR [--entry efi]] [--force]\n"
 	"\n"
 	"Remove what `cloister node install` added, and nothing else. Files that were changed\n"
 	"since stop it before anything is removed.\n"
 	"\n"
-	"  --root DIR  the machine whose file system is mounted there\n"
-	"  --force     remove changed files, too\n"
-	"  --help      this text\n";
+	"  --root DIR   the machine whose file system is mounted there\n"
+	"  --entry efi  its boot entry is in this machine's firmware: remove that, too\n"
+	"  --force      remove changed files, too\n"
+	"  --help       this text\n";
 
 // First what starts the Core, then its files: an interrupted run never leaves an entry to nothing.
-static int uninstall(struct journal *j)
+static int uninstall(struct node_host *h, struct journal *j)
 {
+	enum node_entry entry;
+	const char *esp;
+
+	// The files lie below the ESP of the journal, whichever is mounted now.
+	if (journal_place(j, &esp, &entry) && node_host_settle(h, esp, entry))
+		return EXIT_ERROR;
 	bool grub = json_is_true(json_object_get(j->json, "grub"));
 	int code = journal_check(j) ?: node_boot_remove_efi(j) ?: journal_remove_all(j);
 
 	if (!code && grub)
-		code = node_boot_update_grub();
+		code = node_boot_update_grub(h);
 	return code ?: journal_end(j);
 }
 
 int node_verb_uninstall(int argc, char **argv)
 {
 	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+						{"entry", required_argument, NULL, 'b'},
 						{"force", no_argument, NULL, 'f'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	const char *root = NULL;
+	const char *root = NULL, *entry = NULL;
 	struct node_host host;
 	bool force = false;
 	int id;
@@ -45,14 +54,16 @@ int node_verb_uninstall(int argc, char **argv)
 			return verb_help(help);
 		if (id == 'r')
 			root = optarg;
+		else if (id == 'b')
+			entry = optarg;
 		else if (id == 'f')
 			force = true;
 		else
 			return verb_usage("node uninstall");
 	}
-	if (argc != optind)
+	if (argc != optind || (entry && (!root || strcmp(entry, "efi") != 0)))
 		return verb_usage("node uninstall");
-	int code = node_host_open(&host, root, NULL, NULL);
+	int code = node_host_open(&host, root, NULL, entry);
 	if (code)
 		return code;
 	cleanup_journal struct journal journal;
@@ -65,5 +76,5 @@ int node_verb_uninstall(int argc, char **argv)
 		return journal_end(&journal);
 	if (!journal.json)
 		return fail(EXIT_ERROR, "nothing is installed (%s is not there)", JOURNAL_FILE);
-	return uninstall(&journal);
+	return uninstall(&host, &journal);
 }
