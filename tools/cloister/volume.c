@@ -60,6 +60,13 @@ static int file_bytes(int fd, uint64_t *bytes)
 	return ioctl(fd, BLKGETSIZE64, bytes) ? -errno : 0;
 }
 
+static int in_use(const struct volume *v, const char *why)
+{
+	return fail(EXIT_VOLUME,
+		    "--volume %s: %s; stop the zone that uses it (`cloister ps`), or unmount it",
+		    v->path, why);
+}
+
 static int open_file(struct volume *v)
 {
 	struct stat st;
@@ -80,6 +87,8 @@ static int open_file(struct volume *v)
 	int rc = v->fd < 0 ? v->fd : fcntl(v->fd, F_SETFL, 0) ? -errno : file_bytes(v->fd, &bytes);
 	if (rc == -EINVAL)
 		return fail(EXIT_VOLUME, "--volume %s: neither a file nor a block device", v->path);
+	if (rc == -EBUSY)
+		return in_use(v, "in use");
 	if (rc)
 		return fail(EXIT_VOLUME, "--volume %s: %s; check path and rights", v->path,
 			    strerror(-rc));
@@ -94,9 +103,7 @@ static int open_file(struct volume *v)
 			    "option out",
 			    v->path, bytes);
 	if (flock(v->fd, LOCK_EX | LOCK_NB))
-		return fail(EXIT_VOLUME,
-			    "--volume %s: %s; stop the zone that uses it (`cloister ps`)", v->path,
-			    errno == EWOULDBLOCK ? "in use" : strerror(errno));
+		return in_use(v, errno == EWOULDBLOCK ? "in use" : strerror(errno));
 	v->fd_read = open(v->path, O_RDONLY | O_CLOEXEC);
 	return v->fd_read < 0 ? fail(EXIT_VOLUME, "--volume %s: %s; check path and rights", v->path,
 				     strerror(errno))
