@@ -213,6 +213,19 @@ check "EAR: status" is "$tmp/ear.json" 'j["submods"]["zone"]["ear.status"]' affi
 policy_id=sha-256:$(sha256sum "$tmp/policy.json" | cut -d ' ' -f 1)
 check "EAR: the policy" is "$tmp/ear.json" 'j["submods"]["zone"]["ear.appraisal-policy-id"]' "$policy_id"
 check "EAR: profile" is "$tmp/ear.json" 'j["eat_profile"]' tag:github.com,2023:veraison/ear
+# named True|False OPTION…: does the result then name a policy?
+named() {
+	verify --evidence "$d/good.cbor" --nonce "$nonce" --tls-key "$key" "${ear[@]}" "${@:2}" \
+		>"$tmp/out" || { echo "# exit $?"; return 1; }
+	cut -d . -f 2 "$tmp/out" | tr -- -_ +/ | base64 -d 2>/dev/null >"$tmp/changed.json"
+	is "$tmp/changed.json" '"ear.appraisal-policy-id" in j["submods"]["zone"]' "$1"
+}
+check "EAR: no policy, as --digest is another" named False --digest "$(cat "$d/digest")"
+check "EAR: no policy, as --max-window is another" named False --max-window 1000000
+verify --evidence "$d/good.cbor" --json >"$tmp/good.json"
+core=$(field "$tmp/good.json" 'j["report"]["core_key"]')
+check "EAR: no policy, as --core-key is another" named False --core-key "$core"
+check "EAR: the policy, as it requires an IOMMU anyway" named True --require-iommu
 check "EAR of what is refused, too" exits 1 verify --evidence "$d/bios.cbor" --nonce "$nonce" "${ear[@]}"
 check "EAR: a key that is none" exits 1 verify --evidence "$d/good.cbor" --ear --ear-key "$d/ca.pem"
 check "EAR: says so" says "no unencrypted P-256 private key"

@@ -55,6 +55,10 @@ static void add_options(const struct request *r, struct cl_policy *policy)
 	policy->nr_core_keys = r->nr_keys;
 	if (r->window_max)
 		policy->window_pages_max = r->window_max;
+	// What judges then is not what the file says: the verdict must not name the file.
+	if (r->nr_digests || r->nr_keys || r->window_max ||
+	    (r->require_iommu && !policy->require_iommu))
+		policy->id = NULL;
 	policy->require_iommu |= r->require_iommu;
 }
 
