@@ -609,26 +609,60 @@ static void the_node_takes_no_older_certificate(void **state)
 	X509 *cert = make_cert(ak, "n", &root, &rules);
 	size_t old = make_der(cert, kept, sizeof(kept));
 	X509_free(cert);
-	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, NOW, &why), 0);
-	assert_int_equal(ak_cert_newer(kept, old, kept, old, NOW, &why), 0);
-	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, rules.to + 1, &why), -EINVAL);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, root.cert, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, kept, old, root.cert, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, root.cert, rules.to + 1, &why), -EINVAL);
 	assert_non_null(strstr(why, "its time is over"));
-	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, rules.from - 1, &why), -EINVAL);
+	assert_int_equal(ak_cert_newer(kept, old, NULL, 0, root.cert, rules.from - 1, &why),
+			 -EINVAL);
 	assert_non_null(strstr(why, "its time has not come"));
 	rules.from--;
 	cert = make_cert(ak, "n", &root, &rules);
 	size_t size = make_der(cert, der, sizeof(der));
 	X509_free(cert);
-	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), -EINVAL);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, root.cert, NOW, &why), -EINVAL);
 	assert_non_null(strstr(why, "older than the one that is kept"));
-	assert_int_equal(ak_cert_newer(kept, old, der, size, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(kept, old, der, size, root.cert, NOW, &why), 0);
 	// The TPM was exchanged.
 	cert = make_cert(another, "n", &root, &rules);
 	size = make_der(cert, der, sizeof(der));
 	X509_free(cert);
-	assert_int_equal(ak_cert_newer(der, size, kept, old, NOW, &why), 0);
+	assert_int_equal(ak_cert_newer(der, size, kept, old, root.cert, NOW, &why), 0);
 	EVP_PKEY_free(ak);
 	EVP_PKEY_free(another);
+}
+
+// Kept is one of `kept_by` that is newer than what `by` has signed: is that refused?
+static bool older_is_refused(EVP_PKEY *ak, const struct made *by, const struct made *kept_by,
+			     X509 *ca)
+{
+	struct made_rules rules = ek_rules;
+	uint8_t kept[4096], der[4096];
+	const char *why;
+
+	X509 *cert = make_cert(ak, "n", kept_by, &rules);
+	size_t old = make_der(cert, kept, sizeof(kept));
+	X509_free(cert);
+	rules.from--;
+	cert = make_cert(ak, "n", by, &rules);
+	size_t size = make_der(cert, der, sizeof(der));
+	X509_free(cert);
+	return ak_cert_newer(der, size, kept, old, ca, NOW, &why) != 0;
+}
+
+static void a_certificate_of_another_ca_is_in_no_ones_way(void **state)
+{
+	EVP_PKEY *ak = make_key(false);
+	// Anyone can call a CA so.
+	struct made forged = make_authority("root", NULL, NOW);
+
+	assert_true(older_is_refused(ak, &root, &root, root.cert));
+	assert_false(older_is_refused(ak, &root, &other, root.cert));
+	assert_false(older_is_refused(ak, &root, &forged, root.cert));
+	assert_true(older_is_refused(ak, &root, &root, NULL));
+	assert_false(older_is_refused(ak, &root, &other, NULL));
+	made_free(&forged);
+	EVP_PKEY_free(ak);
 }
 
 static void the_node_takes_its_own_certificate_only(void **state)
@@ -687,6 +721,7 @@ int main(void)
 		cmocka_unit_test(lists_are_read_strictly),
 		cmocka_unit_test(certificates_of_a_node_are_bounded),
 		cmocka_unit_test(the_node_takes_no_older_certificate),
+		cmocka_unit_test(a_certificate_of_another_ca_is_in_no_ones_way),
 		cmocka_unit_test(the_node_takes_its_own_certificate_only),
 	};
 

@@ -58,12 +58,31 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 	return *why ? -EINVAL : 0;
 }
 
-int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, time_t now,
-		  const char **why)
+// Did the same CA certify both? The node's, where it was told one, must have signed the kept one;
+// the new one was checked. Else all that is to go by are the issuers' names.
+static bool same_ca(X509 *cert, X509 *kept, X509 *ca)
+{
+	EVP_PKEY *signer = ca ? X509_get0_pubkey(ca) : NULL;
+
+	if (X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_issuer_name(kept)) != 0)
+		return false;
+	return !ca || (signer && X509_verify(kept, signer) == 1);
+}
+
+static bool earlier(X509 *cert, X509 *kept)
+{
+	int days, seconds;
+
+	return !ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(kept),
+			       X509_get0_notBefore(cert)) ||
+	       days < 0 || seconds < 0;
+}
+
+int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, X509 *ca,
+		  time_t now, const char **why)
 {
 	X509 *cert = d2i_X509(NULL, &der, (long)size);
 	X509 *kept = old_size ? d2i_X509(NULL, &old, (long)old_size) : NULL;
-	int days, seconds;
 
 	*why = NULL;
 	if (!cert || X509_cmp_time(X509_get0_notAfter(cert), &now) <= 0)
@@ -73,9 +92,7 @@ int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t ol
 		*why = "its time has not come (is this node's clock right?)";
 	else if (kept && X509_get0_pubkey(kept) &&
 		 EVP_PKEY_eq(X509_get0_pubkey(cert), X509_get0_pubkey(kept)) == 1 &&
-		 (!ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(kept),
-				  X509_get0_notBefore(cert)) ||
-		  days < 0 || seconds < 0))
+		 same_ca(cert, kept, ca) && earlier(cert, kept))
 		*why = "it is older than the one that is kept";
 	X509_free(cert);
 	X509_free(kept);

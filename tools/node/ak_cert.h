@@ -18,11 +18,12 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 
 /*
  * May this certificate, checked as above, take the place of the one that is kept (old_size 0:
- * none)? Not when it is not in time, nor when it is the earlier of two for one key: whoever has an
- * old one could send it. 0, or -EINVAL with `why`.
+ * none)? Not when it is not in time, nor when it is the earlier of two of one CA for one key:
+ * whoever has an old one could send it. One that another CA signed stands in nobody's way. ca
+ * NULL: the issuers' names tell CAs apart. 0, or -EINVAL with `why`.
  */
-int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, time_t now,
-		  const char **why);
+int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, X509 *ca,
+		  time_t now, const char **why);
 
 /* Does the certificate have this extended key usage? False as well where it has none. */
 bool cert_has_eku(X509 *cert, const char *oid);

@@ -189,7 +189,8 @@ void answer_ak(struct node *node, const uint8_t *body, size_t size, struct answe
 	}
 	int old = file_read(node->state, AK_CERT_FILE, kept, sizeof(kept));
 	if (ak_cert_check(body, size, area, area_size, node->ca, &why) ||
-	    ak_cert_newer(body, size, kept, old > 0 ? (size_t)old : 0, time(NULL), &why)) {
+	    ak_cert_newer(body, size, kept, old > 0 ? (size_t)old : 0, node->ca, time(NULL),
+			  &why)) {
 		answer_text(a, 400, "the certificate is not kept: %s", why);
 		return;
 	}
