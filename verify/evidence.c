@@ -119,20 +119,29 @@ static void fill_node(struct cl_verdict_result *r, const struct cl_evidence *par
 	r->node.ak_until = ak->until;
 }
 
+/* Whose quote is it? As check_quote(). trusted: has a CA of the policy enrolled this TPM? */
+static int check_signer(struct cl_verifier *v, const struct cl_policy *p,
+			const struct cl_evidence *parts, struct clv_ak *ak, bool *trusted,
+			uint8_t nonce[CL_EVIDENCE_NONCE_SIZE], struct cl_verdict_result *r)
+{
+	int rc = check_ak(v, parts, p->now ? p->now : time(NULL), ak, r);
+
+	if (rc < 0)
+		return rc;
+	*trusted = rc == 1;
+	check_test_tpm(r, p, ak);
+	return check_quote(r, parts, ak, nonce);
+}
+
 static int check_node(struct cl_verifier *v, const struct cl_policy *p,
 		      const struct cl_evidence *parts, struct clv_ak *ak,
 		      struct cl_verdict_result *r)
 {
 	uint8_t nonce[CL_EVIDENCE_NONCE_SIZE];
-	time_t now = p->now ? p->now : time(NULL);
-	int trusted, rc;
-	bool key_proven;
+	bool trusted, key_proven;
+	int rc;
 
-	trusted = check_ak(v, parts, now, ak, r);
-	if (trusted < 0)
-		return trusted;
-	check_test_tpm(r, p, ak);
-	rc = check_quote(r, parts, ak, nonce);
+	rc = check_signer(v, p, parts, ak, &trusted, nonce, r);
 	if (rc <= 0)
 		return rc;
 	if (trusted)
@@ -202,6 +211,17 @@ int cl_verifier_check(struct cl_verifier *verifier, const uint8_t *bundle, size_
 	return rc;
 }
 
+static void check_nonce(struct cl_verdict_result *r, const struct cl_policy *p,
+			const uint8_t quoted[CL_EVIDENCE_NONCE_SIZE])
+{
+	if (!p->nonce)
+		return;
+	if (clv_equal(p->nonce, quoted, CL_EVIDENCE_NONCE_SIZE))
+		clv_add(r, "nonce", CL_CHECK_PASS, "the quote answers the nonce");
+	else
+		clv_add(r, "nonce", CL_CHECK_FAIL, "the quote does not answer the nonce");
+}
+
 static int check_node_alone(struct cl_verifier *v, const uint8_t *bundle, size_t size,
 			    struct cl_verdict_result *r)
 {
@@ -210,19 +230,19 @@ static int check_node_alone(struct cl_verifier *v, const uint8_t *bundle, size_t
 	char reason[CL_REASON_SIZE];
 	struct cl_evidence parts;
 	struct clv_ak ak = {0};
-	int trusted, rc;
+	bool trusted;
+	int rc;
 
+	clv_name_policy(r, p);
 	if (cl_evidence_unpack(bundle, size, &parts, reason)) {
 		clv_add(r, "format", CL_CHECK_FAIL, "this is no evidence: %.230s", reason);
 		return 0;
 	}
 	clv_add(r, "format", CL_CHECK_PASS, "it is evidence of a node");
-	trusted = check_ak(v, &parts, p->now ? p->now : time(NULL), &ak, r);
-	if (trusted >= 0)
-		check_test_tpm(r, p, &ak);
-	rc = trusted < 0 ? trusted : check_quote(r, &parts, &ak, nonce);
-	if (rc > 0 && p->nonce && !clv_equal(p->nonce, nonce, sizeof(nonce)))
-		clv_add(r, "nonce", CL_CHECK_FAIL, "the quote does not answer the nonce");
+	rc = check_signer(v, p, &parts, &ak, &trusted, nonce, r);
+	if (rc > 0)
+		check_nonce(r, p, nonce);
+	/* An AK that is not trusted has failed. */
 	if (rc > 0 && r->verdict != CL_VERDICT_CONTRAINDICATED)
 		fill_node(r, &parts, &ak);
 	clv_ak_free(&ak);

@@ -308,6 +308,92 @@ static void stale(void **state)
 	expect_refused("nonce", "different nonces: they do not belong together");
 }
 
+/* ---- the node alone ---- */
+
+static void node_alone(void)
+{
+	static uint8_t bundle[CL_EVIDENCE_MAX];
+	size_t size = evidence_forge_make(&forged, bundle, sizeof(bundle));
+
+	assert_int_equal(cl_verify_node(bundle, size, &policy, &result), 0);
+	/* Of a zone it says nothing. */
+	assert_false(result.authentic);
+}
+
+static void expect_node(enum cl_verdict verdict, size_t nr_checks)
+{
+	node_alone();
+	assert_int_equal(result.verdict, verdict);
+	assert_int_equal(result.nr_checks, nr_checks);
+	assert_true(result.proven);
+	assert_string_equal(result.node.name, "node-1");
+	assert_memory_equal(result.node.pcrs[0], forged.pcr[0], CL_PCR_SIZE);
+	assert_memory_equal(result.node.pcrs[1], forged.pcr[2], CL_PCR_SIZE);
+}
+
+static void expect_no_node(const char *name, const char *reason)
+{
+	static const struct cl_node no_node;
+
+	node_alone();
+	expect_only_failure(name, reason);
+	assert_false(result.proven);
+	assert_memory_equal(&result.node, &no_node, sizeof(no_node));
+}
+
+static void good_node(void **state)
+{
+	static const char *const names[] = {"format", "ak", "test-tpm", "quote", "nonce"};
+	static const uint8_t id[CL_HASH_SIZE] = {0x1d};
+
+	policy.id = id;
+	/* With a zone's report, and without one. */
+	for (int i = 0; i < 2; i++) {
+		forged.no_report = i;
+		expect_node(CL_VERDICT_AFFIRMING, COUNT(names));
+		for (size_t n = 0; n < COUNT(names); n++)
+			assert_string_equal(result.checks[n].name, names[n]);
+		expect_status("nonce", CL_CHECK_PASS, "the quote answers the nonce");
+		assert_true(result.has_policy_id);
+		assert_memory_equal(result.policy_id, id, sizeof(id));
+	}
+	/* Nobody has to ask for a nonce, or name a policy. */
+	policy.nonce = NULL;
+	policy.id = NULL;
+	expect_node(CL_VERDICT_AFFIRMING, COUNT(names) - 1);
+	assert_false(result.has_policy_id);
+}
+
+static void node_that_may_be_revoked(void **state)
+{
+	forged.no_report = true;
+	policy.nr_crls = 0;
+	expect_node(CL_VERDICT_WARNING, 5);
+	expect_status("ak", CL_CHECK_WARN, "no CRL: it may be revoked");
+}
+
+static void bad_node(void **state)
+{
+	static const uint8_t other[CL_EVIDENCE_NONCE_SIZE] = {1};
+
+	forged.no_report = true;
+	policy.nonce = other;
+	expect_no_node("nonce", "the quote does not answer the nonce");
+	policy.nonce = data;
+	forged.signer = FORGE_OTHER;
+	expect_no_node("quote", "the AK did not sign it");
+	evidence_forge_default(&forged, data, digest);
+	forged.cert.ca = FORGE_OTHER;
+	expect_no_node("ak", "this TPM is not enrolled");
+	evidence_forge_default(&forged, data, digest);
+	forged.cert.policies = CL_OID_TEST_TPM;
+	expect_no_node("test-tpm", "a software TPM");
+	assert_int_equal(cl_verify_node(data, sizeof(data), &policy, &result), 0);
+	expect_only_failure("format", "this is no evidence");
+	assert_int_equal(cl_verify_node(NULL, 0, &policy, &result), -EINVAL);
+	assert_int_equal(result.verdict, CL_VERDICT_CONTRAINDICATED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +411,9 @@ int main(void)
 		cmocka_unit_test_setup(swapped_ak, evidence_setup),
 		cmocka_unit_test_setup(form_of_quotes, evidence_setup),
 		cmocka_unit_test_setup(stale, evidence_setup),
+		cmocka_unit_test_setup(good_node, evidence_setup),
+		cmocka_unit_test_setup(node_that_may_be_revoked, evidence_setup),
+		cmocka_unit_test_setup(bad_node, evidence_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
