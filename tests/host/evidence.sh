@@ -133,8 +133,9 @@ check "options go before the file" exits 1 verify --evidence "$d/good.cbor" --no
 	--tls-key "$key" --digest "$(printf '0%.0s' {1..96})"
 
 # The certificate of the zone's TLS server, for clients to trust.
-serve() {
-	python3 tests/host/tls_server.py "$tmp/$1.crt" "$tmp/$1.key" >"$tmp/$1.log" &
+# listen NAME COMMAND…: a server, which prints its port
+listen() {
+	"${@:2}" >"$tmp/$1.log" &
 	servers+=($!)
 	for _ in $(seq 100); do
 		[ -s "$tmp/$1.log" ] && break
@@ -142,6 +143,7 @@ serve() {
 	done
 	port=$(head -n 1 "$tmp/$1.log")
 }
+serve() { listen "$1" python3 tests/host/tls_server.py "$tmp/$1.crt" "$tmp/$1.key"; }
 end_servers() {
 	[ "$BASHPID" = "$$" ] && kill "${servers[@]}" 2>/dev/null
 	cleanup
@@ -175,6 +177,18 @@ check "left as it was" untouched
 check "certificate of nobody" exits 4 tls 1 --timeout 1 --nonce "$nonce"
 check "says so" says "not written, as the exit status is 4"
 check "left as it was" untouched
+# The second of the connections hangs, with a second of the time left.
+listen slow python3 -c 'import socket, time
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+first = server.accept()[0]
+time.sleep(2)
+first.close()
+second = server.accept()[0]
+time.sleep(60)'
+check "certificate of a slow one, in the time that is given" exits 4 timeout 4.5 "$cloister" verify \
+	--policy "$tmp/policy.json" --evidence "$d/good.cbor" --timeout 3 --tls-port "$port" 127.0.0.1
+check "says so" says "no TLS key: TLS handshake: Connection timed out"
 asked=$(wc -l <"$tmp/zone.log")
 check "certificate of the zone" exits 0 tls "$zone" --nonce "$nonce"
 check "is the one that the server has" cmp -s "$pin" "$tmp/zone.crt"

@@ -22,9 +22,14 @@ static bool again(int64_t end)
 	return true;
 }
 
-static uint32_t one_try(uint32_t timeout_ms)
+// What is left of the time, in milliseconds.
+static uint32_t one_try(int64_t end)
 {
-	return timeout_ms < TRY_MS ? timeout_ms : TRY_MS;
+	int64_t left = end - now_ms();
+
+	if (left < 1) // the pause took longer than it should
+		return 1;
+	return left < TRY_MS ? (uint32_t)left : TRY_MS;
 }
 
 int ask_zone_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPORT_NONCE_SIZE],
@@ -34,7 +39,7 @@ int ask_zone_report(const char *host, uint16_t port, const uint8_t nonce[CL_REPO
 	int n;
 
 	do
-		n = cl_fetch_report(host, port, nonce, one_try(timeout_ms), report, error);
+		n = cl_fetch_report(host, port, nonce, one_try(end), report, error);
 	while (n < 0 && again(end));
 	return n;
 }
@@ -47,7 +52,7 @@ int ask_zone_certificate(const char *host, uint16_t port, const char *starttls, 
 	int n;
 
 	do
-		n = cl_fetch_certificate(host, port, starttls, one_try(timeout_ms), der,
+		n = cl_fetch_certificate(host, port, starttls, one_try(end), der,
 					 CL_CERTIFICATE_MAX, spki, error);
 	while (n < 0 && again(end));
 	return n;
