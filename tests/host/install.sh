@@ -195,7 +195,10 @@ echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
 check check.tpm_table_cut finding tpm unknown "too short"
 tpm2_table 6
 echo 1 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
-check check.tpm_12 finding tpm error "not a TPM 2.0"
+check check.tpm_table_of_no_tpm_2 finding tpm error "not a TPM 2.0, and the Core does not start"
+rm "$tree/sys/firmware/acpi/tables/TPM2"
+check check.tpm_12 finding tpm error "not a TPM 2.0, and the Core uses no other: the measured boot"
+check check.tpm_12_grub finding tpm warning "not a TPM 2.0, and the Core uses no other: nobody" --entry grub
 check check.arguments eval 'run check --what; [ "$code" -eq 2 ]'
 
 # ---- install

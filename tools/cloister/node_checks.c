@@ -170,10 +170,14 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 		return without_tpm(h, f, "no TPM; switch it on in the firmware's setup");
 	if (seen &&
 	    (node_read(h, "/sys/class/tpm/tpm0/tpm_version_major", version, sizeof(version)) < 0 ||
-	     version[0] != '2'))
+	     version[0] != '2')) {
+		// A TPM 1.2 has none, and the Core looks for nothing else.
+		if (!node_exists(h, TPM2_PATH))
+			return without_tpm(h, f, "not a TPM 2.0, and the Core uses no other");
 		return say(f, FINDING_ERROR,
 			   "not a TPM 2.0, and the Core does not start beside a TPM that it "
 			   "cannot drive; turn it off in the firmware's setup");
+	}
 	const char *interface = tpm_interface(h, f);
 
 	if (!interface)
