@@ -16,11 +16,9 @@
 #include "node_kernel.h"
 #include "node_tpm.h"
 
-#define MEMORY_MIN_KIB	(1u << 20) /* less leaves a host nothing beside the Core */
-#define MEMORY_GOOD_KIB (4u << 20)
-#define ESP_MIN_BYTES                                                                              \
-	(64u << 20) /* a kernel with its initrd, twice while one replaces the other                \
-		     */
+#define MEMORY_MIN_KIB	  (1u << 20) /* less leaves a host nothing beside the Core */
+#define MEMORY_GOOD_KIB	  (4u << 20)
+#define ESP_MIN_BYTES	  (64u << 20) /* a kernel with its initrd, and those that replace them */
 #define TPM2_PATH	  "/sys/firmware/acpi/tables/TPM2"
 #define TPM2_START_METHOD 48 /* TCG ACPI Specification 1.3, section 8 */
 #define START_METHOD_FIFO 6u
@@ -67,8 +65,7 @@ static void check_cpu(const struct node_host *h, struct finding *f)
 		return say(f, FINDING_ERROR, "not an AMD CPU; the Core needs AMD's SVM");
 	if (!line_has(text, "\nflags", "svm"))
 		return say(f, FINDING_ERROR,
-			   "no SVM: switched off in the firmware's setup, or "
-			   "kept from this guest");
+			   "no SVM: switched off in the firmware's setup, or kept from this guest");
 	if (!line_has(text, "\nflags", "npt"))
 		return say(f, FINDING_ERROR, "no nested paging (NPT); the Core needs it");
 	if (!line_has(text, "\nflags", "aes"))
@@ -107,8 +104,8 @@ static void check_iommu(const struct node_host *h, struct finding *f)
 		say(f, FINDING_OK, "a Core runs already, with the IOMMU \"%.15s\"", info.iommu);
 	else
 		say(f, FINDING_WARNING,
-		    "no AMD IOMMU (no IVRS): devices could read zones; switch "
-		    "it on in the firmware's setup");
+		    "no AMD IOMMU (no IVRS): devices could read zones; switch it on in the "
+		    "firmware's setup");
 }
 
 static bool unmeasured(const struct node_host *h)
@@ -150,9 +147,8 @@ static const char *tpm_interface(const struct node_host *h, struct finding *f)
 		return "FIFO";
 	return say(f, FINDING_ERROR,
 		   "the TPM's start method is %" PRIu32
-		   " (ACPI): the Core drives 6 (FIFO) and 7 (CRB) "
-		   "and does not start beside a TPM that it cannot drive; turn it off in the "
-		   "firmware's setup, or use another",
+		   " (ACPI): the Core drives 6 (FIFO) and 7 (CRB) and does not start beside a TPM "
+		   "that it cannot drive; turn it off in the firmware's setup, or use another",
 		   method),
 	       NULL;
 }
@@ -175,8 +171,8 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 		if (!node_exists(h, TPM2_PATH))
 			return without_tpm(h, f, "not a TPM 2.0, and the Core uses no other");
 		return say(f, FINDING_ERROR,
-			   "not a TPM 2.0, and the Core does not start beside a TPM that it "
-			   "cannot drive; turn it off in the firmware's setup");
+			   "not a TPM 2.0, and the Core does not start beside a TPM that it cannot "
+			   "drive; turn it off in the firmware's setup");
 	}
 	const char *interface = tpm_interface(h, f);
 
@@ -189,16 +185,14 @@ static void check_tpm(const struct node_host *h, struct finding *f)
 		say(f, FINDING_UNKNOWN, "/dev/tpmrm0 cannot be asked: %s", strerror(-rc));
 	else if (tpm.owner_auth)
 		say(f, FINDING_WARNING,
-		    "the TPM's owner hierarchy has a password: the Core gets no "
-		    "keys from it; clear the TPM or remove the password");
+		    "the TPM's owner hierarchy has a password: the Core gets no keys from it; "
+		    "clear the TPM or remove the password");
 	else if (!tpm.sha256)
 		say(f, FINDING_WARNING,
-		    "the TPM has no SHA-256 PCRs; switch that bank on in the "
-		    "firmware's setup");
+		    "the TPM has no SHA-256 PCRs; switch that bank on in the firmware's setup");
 	else if (tpm.lockout)
 		say(f, FINDING_WARNING,
-		    "the TPM is locked out after wrong passwords; wait, or "
-		    "clear it");
+		    "the TPM is locked out after wrong passwords; wait, or clear it");
 	else
 		say(f, FINDING_OK, "TPM 2.0 (%s), no owner password, SHA-256 PCRs", interface);
 }
@@ -209,8 +203,7 @@ static void check_firmware(const struct node_host *h, struct finding *f)
 		say(f, FINDING_OK, "a Core runs already, and hides it");
 	else if (unmeasured(h))
 		say(f, FINDING_WARNING,
-		    "a BIOS boot: nothing of it is measured, and reports will "
-		    "say so");
+		    "a BIOS boot: nothing of it is measured, and reports will say so");
 	else
 		say(f, FINDING_OK, "UEFI");
 }
@@ -230,8 +223,8 @@ static void check_secure_boot(const struct node_host *h, struct finding *f)
 		say(f, FINDING_UNKNOWN, "its variable cannot be read");
 	else if (data[4])
 		say(f, FINDING_ERROR,
-		    "on, and the boot image is not signed: the firmware would "
-		    "refuse it; switch it off in the firmware's setup");
+		    "on, and the boot image is not signed: the firmware would refuse it; switch it "
+		    "off in the firmware's setup");
 	else
 		say(f, FINDING_OK, "off");
 }
@@ -245,15 +238,14 @@ static void check_esp(const struct node_host *h, struct finding *f)
 		return say(f, FINDING_OK, "not needed on a BIOS");
 	if (!h->esp[0])
 		return say(f, FINDING_ERROR,
-			   "no EFI system partition (FAT) on /boot/efi, /efi or "
-			   "/boot; mount it, or give --esp");
+			   "no EFI system partition (FAT) on /boot/efi, /efi or /boot; mount it, "
+			   "or give --esp");
 	if (!node_path(h, full, h->esp) || statvfs(full, &fs))
 		return say(f, FINDING_ERROR, "%s: %s", h->esp, strerror(errno));
 	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (free_bytes < ESP_MIN_BYTES)
 		say(f, FINDING_WARNING,
-		    "%s has %" PRIu64 " MiB left; a kernel update needs about "
-		    "64 for a moment",
+		    "%s has %" PRIu64 " MiB left; a kernel update needs about 64 for a moment",
 		    h->esp, free_bytes >> 20);
 	else
 		say(f, FINDING_OK, "%s, %" PRIu64 " MiB free", h->esp, free_bytes >> 20);
@@ -282,8 +274,8 @@ static void check_suspend(const struct node_host *h, struct finding *f)
 		say(f, FINDING_OK, "switched off");
 	else
 		say(f, FINDING_WARNING,
-		    "systemd may try to suspend, which the Core refuses; "
-		    "`systemctl mask sleep.target`");
+		    "systemd may try to suspend, which the Core refuses; `systemctl mask "
+		    "sleep.target`");
 }
 
 size_t node_checks(const struct node_host *h, struct finding findings[FINDINGS_MAX])
