@@ -134,23 +134,26 @@ static const char *tpm_interface(const struct node_host *h, struct finding *f)
 	uint32_t method;
 	int n = node_read(h, TPM2_PATH, (char *)table, sizeof(table));
 
-	if (n == -ENOENT)
-		return without_tpm(h, f, "ACPI has no TPM2 table, so the Core finds no TPM"), NULL;
-	if (n < TPM2_START_METHOD + (int)sizeof(method))
-		return say(f, FINDING_UNKNOWN, "ACPI's TPM2 table cannot be read: %s",
-			   n < 0 ? strerror(-n) : "too short"),
-		       NULL;
+	if (n == -ENOENT) {
+		without_tpm(h, f, "ACPI has no TPM2 table, so the Core finds no TPM");
+		return NULL;
+	}
+	if (n < TPM2_START_METHOD + (int)sizeof(method)) {
+		say(f, FINDING_UNKNOWN, "ACPI's TPM2 table cannot be read: %s",
+		    n < 0 ? strerror(-n) : "too short");
+		return NULL;
+	}
 	memcpy(&method, table + TPM2_START_METHOD, sizeof(method));
 	if (method == START_METHOD_CRB)
 		return "CRB";
 	if (method == START_METHOD_FIFO)
 		return "FIFO";
-	return say(f, FINDING_ERROR,
-		   "the TPM's start method is %" PRIu32
-		   " (ACPI): the Core drives 6 (FIFO) and 7 (CRB) and does not start beside a TPM "
-		   "that it cannot drive; turn it off in the firmware's setup, or use another",
-		   method),
-	       NULL;
+	say(f, FINDING_ERROR,
+	    "the TPM's start method is %" PRIu32
+	    " (ACPI): the Core drives 6 (FIFO) and 7 (CRB) and does not start beside a TPM that "
+	    "it cannot drive; turn it off in the firmware's setup, or use another",
+	    method);
+	return NULL;
 }
 
 static void check_tpm(const struct node_host *h, struct finding *f)
