@@ -395,9 +395,16 @@ static void there_is_room_to_revoke(void **state)
 		}
 	}
 	assert_int_equal(ca_room(&ca, error), -ENOSPC);
-	assert_non_null(strstr(error, "room"));
+	assert_non_null(strstr(error, "make room")); // the whole sentence
 	assert_int_equal(ca_commit(&ca, NOW, error), -EFBIG);
 	assert_non_null(strstr(error, "nothing has changed"));
+	// Time alone makes none, renewals do, as it says.
+	for (size_t i = 0; i < ca.nodes.count; i++) {
+		assert_int_equal(ca_room(&ca, error), -ENOSPC);
+		if (node_add_cert(&ca.nodes.list[i], &cert, NOW + HOUR + 1) || !ca_room(&ca, error))
+			break;
+	}
+	assert_int_equal(ca_room(&ca, error), 0);
 	ca_close(&ca);
 	assert_int_equal(ca_open(&ca, path, true, error), 0);
 	assert_int_equal(ca.nodes.count, 3001);

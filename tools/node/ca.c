@@ -70,8 +70,9 @@ int ca_room(const struct ca *ca, char error[CL_ERROR_SIZE])
 		return 0;
 	return clv_error(
 		error, -ENOSPC,
-		"the CA has no room for another certificate: %zu of %zu nodes are all that "
-		"it could revoke; begin a second CA (--ca), or wait until some are over",
+		"the CA has no room for another certificate: %zu, of %zu nodes, are all that it "
+		"could revoke; begin a second CA (--ca), or `cloister node renew` nodes: those of "
+		"their certificates that are over then make room",
 		certs, ca->nodes.count);
 }
 
