@@ -67,6 +67,7 @@ check "init: says so" says "cloister: --ca $tmp/none: cannot open it: No such fi
 check "init: no certificate in it" exits 1 init --ca "$d/crl.pem"
 check "init: a CRL of another CA" exits 1 init --ca "$d/other-ca.pem" --crl "$d/crl.pem"
 check "init: says so" says "CRL number 1 of the policy is not one whole CRL in PEM that a CA of the policy signed"
+check "init: says what to do" says "check the files that --ca, --crl and --boot-reference name"
 check "init: no reference" exits 1 init --boot-reference "$tmp/policy.json"
 check "init: no evidence" exits 1 init --firmware-from "$d/ca.pem" --ca "$d/ca.pem"
 check "init: evidence, but no CA" exits 2 init --firmware-from "$d/node.cbor"
@@ -83,13 +84,16 @@ open(sys.argv[2], "wb").write(bundle)
 PY
 check "init: evidence with another PCR 0" exits 1 init --firmware-from "$tmp/firmware.cbor" --ca "$d/ca.pem"
 check "says so" says "quote: the TPM's quote: "
+check "says what to do" says "; fetch it anew"
 check "init: evidence of another CA's" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/other-ca.pem"
 check "says so" says "ak: the AK's certificate: "
+check "says what to do" says "; take evidence of a node that --ca enrolled and --crl does not revoke"
 check "init: evidence of a revoked node" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/ca.pem" \
 	--crl "$d/revoked.pem"
 check "says so" says "the CA revoked it on "
 check "init: evidence of a software TPM" exits 1 init --firmware-from "$d/test-tpm.cbor" --ca "$d/ca.pem"
 check "says so" says "test-tpm: a software TPM"
+check "says what to do" says "; take evidence of a machine's own TPM"
 check "init: of one that is accepted" exits 0 init --firmware-from "$d/test-tpm.cbor" --ca "$d/ca.pem" \
 	--accept-test-tpm
 check "init: short PCR" exits 2 init --firmware 00

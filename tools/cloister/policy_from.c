@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies out of files.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <cloister/verify.h>
@@ -160,29 +161,56 @@ static int add_pcr(json_t *policy, const char *list, const uint8_t pcr[CL_PCR_SI
 	return policy_add(policy, "boot", list, hex);
 }
 
+int policy_load(const char *text, struct cl_policy **policy)
+{
+	char error[CL_ERROR_SIZE];
+	int rc = cl_policy_load(text, strlen(text), policy, error);
+
+	if (rc == -ENOMEM)
+		return no_memory();
+	return rc ? fail(EXIT_ERROR,
+			 "policy init: no verifier would take it: %s; check the files that --ca, "
+			 "--crl and --boot-reference name",
+			 error)
+		  : EXIT_OK;
+}
+
+// What to do about a node that fails this check.
+static const char *advice(const char *check)
+{
+	if (!strcmp(check, "ak"))
+		return "take evidence of a node that --ca enrolled and --crl does not revoke";
+	if (!strcmp(check, "test-tpm"))
+		return "take evidence of a machine's own TPM (for tests: --accept-test-tpm)";
+	return "fetch it anew";
+}
+
 // What the rest of the policy says of CAs, CRLs and software TPMs decides.
 static int check_evidence(const json_t *policy, const char *path, const uint8_t *bundle,
 			  size_t size, struct cl_verdict_result *result)
 {
 	cleanup_free char *text = json_dumps(policy, 0);
 	struct cl_policy *trusted;
-	char error[CL_ERROR_SIZE];
 
 	if (!text)
 		return no_memory();
-	if (cl_policy_load(text, strlen(text), &trusted, error))
-		return fail(EXIT_ERROR,
-			    "policy init: no verifier would take it: %s; check the files", error);
+	int code = policy_load(text, &trusted);
+	if (code)
+		return code;
 	int rc = cl_verify_node(bundle, size, trusted, result);
 	cl_policy_free(trusted);
+	if (rc == -ENOMEM)
+		return no_memory();
 	if (rc)
 		return fail(EXIT_ERROR,
-			    "--firmware-from %s: it cannot be verified: %s; free memory", path,
+			    "--firmware-from %s: no verdict: %s; check OpenSSL's set-up", path,
 			    strerror(-rc));
-	for (size_t i = 0; i < result->nr_checks; i++)
-		if (result->checks[i].status == CL_CHECK_FAIL)
-			return fail(EXIT_ERROR, "--firmware-from %s: %s: %s; fetch it anew", path,
-				    result->checks[i].name, result->checks[i].reason);
+	for (size_t i = 0; i < result->nr_checks; i++) {
+		const struct cl_check *c = &result->checks[i];
+		if (c->status == CL_CHECK_FAIL)
+			return fail(EXIT_ERROR, "--firmware-from %s: %s: %s; %s", path, c->name,
+				    c->reason, advice(c->name));
+	}
 	return EXIT_OK;
 }
 

@@ -7,11 +7,15 @@
 #define CLOISTER_CLI_POLICY_FROM_H
 
 #include <jansson.h>
+#include <cloister/verify.h>
 
 /* Add a text to a list of a section (NULL: of the policy itself), once. */
 int policy_add(json_t *policy, const char *section, const char *list, const char *text);
 /* Set a member of a section; takes `value` over. */
 int policy_set(json_t *policy, const char *section, const char *name, json_t *value);
+
+/* What a verifier makes of a policy's text; free with cl_policy_free(). */
+int policy_load(const char *text, struct cl_policy **policy);
 
 /*
  * Certificates go to nodes.ca, CRLs to nodes.crl; there must be a block of this kind, and where

@@ -145,13 +145,12 @@ static int write_policy(const struct init *in)
 	cleanup_free char *json = json_dumps(in->policy, JSON_INDENT(2));
 	cleanup_free char *text = NULL;
 	struct cl_policy *policy;
-	char error[CL_ERROR_SIZE];
 
 	if (!json || asprintf(&text, "%s\n", json) < 0)
 		return fail(EXIT_MEMORY, "policy init: out of memory; free some");
-	if (cl_policy_load(text, strlen(text), &policy, error))
-		return fail(EXIT_ERROR,
-			    "policy init: no verifier would take it: %s; check the files", error);
+	int code = policy_load(text, &policy);
+	if (code)
+		return code;
 	cl_policy_free(policy);
 	if (in->output)
 		return write_file(in->output, text, strlen(text));
