@@ -107,9 +107,7 @@ static int remove_others(struct install *in, const char *version)
 		     strncmp(path, prefix[1], strlen(prefix[1])) != 0) ||
 		    !strcmp(path, kernel) || !strcmp(path, initrd))
 			continue;
-		char copy[NODE_PATH]; // the key goes with its entry
-		snprintf(copy, sizeof(copy), "%s", path);
-		if (journal_remove(&in->journal, copy))
+		if (journal_remove(&in->journal, path))
 			return EXIT_ERROR;
 	}
 	return EXIT_OK;

@@ -222,7 +222,7 @@ static int remove_file(const char *full, const char *path)
 
 int journal_remove(struct journal *j, const char *path)
 {
-	char full[NODE_PATH], now[CONTENT_HEX] = "";
+	char full[NODE_PATH], key[NODE_PATH], now[CONTENT_HEX] = "";
 
 	if (!journal_has(j, path))
 		return EXIT_OK;
@@ -230,7 +230,9 @@ int journal_remove(struct journal *j, const char *path)
 		return cannot("cannot remove", path, -ENAMETOOLONG);
 	if (look(j, path, full, now) || remove_file(full, path))
 		return EXIT_ERROR;
-	json_object_del(json_object_get(j->json, "files"), path);
+	// `path` may be the entry's own key, and go with it.
+	snprintf(key, sizeof(key), "%s", path);
+	json_object_del(json_object_get(j->json, "files"), key);
 	return journal_save(j);
 }
 
@@ -259,9 +261,7 @@ int journal_remove_all(struct journal *j)
 
 	json_object_foreach_safe(files, next, path, digests)
 	{
-		char copy[NODE_PATH]; // the key goes with its entry
-		snprintf(copy, sizeof(copy), "%s", path);
-		if (journal_remove(j, copy))
+		if (journal_remove(j, path))
 			return EXIT_ERROR;
 	}
 	for (size_t i = json_array_size(made); i-- > 0;) {

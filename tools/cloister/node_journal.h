@@ -43,7 +43,10 @@ int journal_put(struct journal *j, const char *path, const struct content *c, un
 /* True if journal_put() made this file. */
 bool journal_has(const struct journal *j, const char *path);
 
-/* Removes a file that journal_put() made, if nobody changed it. An exit code. */
+/*
+ * Removes a file that journal_put() made, if nobody changed it. An exit code. `path` may be the
+ * journal's own key, which is then gone.
+ */
 int journal_remove(struct journal *j, const char *path);
 
 /* Would journal_remove_all() remove all files? An exit code. */
