@@ -272,7 +272,9 @@ check "after all that nobody is enrolled" listed "[]"
 
 # Which key is the registrar's choice.
 check "enrol: no ECC key" refused "left no certificate of an ECC endorsement key.*--ek rsa" enroll a "$node_a" --ek ecc
-check "enrol: another kind of key" usage "ecc or rsa expected" enroll a "$node_a" --ek dsa
+check "enrol: another kind of key" usage "--ek dsa: ecc or rsa expected$" enroll a "$node_a" --ek dsa
+check "renew: a kind of key" usage "asks for the kind of key that was enrolled; leave it out" \
+	renew a "$node_a" --ek rsa
 liar rsa-only "$node_a"
 check "a node that lies: an RSA key in place of an ECC one" refused "another kind than was asked for" \
 	enroll a "$liar" --ek ecc

@@ -331,13 +331,13 @@ static int take_option(struct order *o, int id)
 				      error)
 			       : EXIT_OK;
 	case 'k':
-		o->ek = !strcmp(optarg, "rsa") ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
-		return o->renew || (o->ek == PUBLIC_EK_ECC && strcmp(optarg, "ecc") != 0)
-			       ? fail(EXIT_USAGE,
-				      "--ek %s: ecc or rsa expected, and by `enroll` "
-				      "only",
-				      optarg)
-			       : EXIT_OK;
+		if (o->renew)
+			return fail(EXIT_USAGE, "--ek: `renew` asks for the kind of key that was "
+						"enrolled; leave it out");
+		if (strcmp(optarg, "ecc") != 0 && strcmp(optarg, "rsa") != 0)
+			return fail(EXIT_USAGE, "--ek %s: ecc or rsa expected", optarg);
+		o->ek = strcmp(optarg, "rsa") == 0 ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
+		return EXIT_OK;
 	case 'd':
 		return take_number("days", AK_DAYS_MAX, &o->days);
 	case 's':
