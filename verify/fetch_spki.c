@@ -146,7 +146,10 @@ static int copy_certificate(X509 *cert, uint8_t *out, size_t capacity, char erro
 	if (size <= 0)
 		return clv_error(error, -EPROTO, "the server's certificate cannot be encoded");
 	if ((size_t)size > capacity)
-		return clv_error(error, -ENOSPC, "the server's certificate has %d bytes", size);
+		return clv_error(error, -ENOSPC,
+				 "the server's certificate has %d bytes; give room for "
+				 "CL_CERTIFICATE_MAX",
+				 size);
 	return i2d_X509(cert, &out);
 }
 

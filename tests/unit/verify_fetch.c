@@ -479,6 +479,7 @@ static void certificate_of_a_server(void **state)
 	assert_memory_equal(got, der, (size_t)size);
 	got[0] = 0;
 	assert_int_equal(certificate_from(serve_tls, got, (size_t)size - 1), -ENOSPC);
+	assert_non_null(strstr(error, "give room for CL_CERTIFICATE_MAX"));
 	assert_int_equal(got[0], 0);
 	starttls = "postgres";
 	consent = "S";
