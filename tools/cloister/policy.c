@@ -27,7 +27,7 @@ static const char help[] =
 	"  --crl FILE             CRLs, PEM, and no certificates\n"
 	"  --accept-test-tpm      accept software TPMs: for tests only\n"
 	"  --boot-reference FILE  the boot image's reference values, made beside it: its digest,\n"
-	"                         GRUB's commands, the Core's build and version\n"
+	"                         the Core's command line, build and version\n"
 	"  --firmware HEX         accept this PCR 0\n"
 	"  --option-roms HEX      accept this PCR 2\n"
 	"  --firmware-from FILE   accept PCR 0 and 2 as evidence of a machine has them that you\n"
