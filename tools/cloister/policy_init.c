@@ -124,7 +124,7 @@ static int add_images(struct init *in)
 	return code;
 }
 
-// Last of all: the CAs may be named behind it.
+// After all options: --ca, --crl and --accept-test-tpm may come behind --firmware-from.
 static int add_firmware(struct init *in)
 {
 	int code = EXIT_OK;
