@@ -292,7 +292,7 @@ check "the same again" refused "enrolled already, as a" enroll a "$node_a"
 check "the same under another name" refused "enrolled already, as a" enroll b "$node_a"
 check "another under the same name" refused "another node" enroll a "$node_b"
 check "renew with another TPM" refused "with another TPM" renew a "$node_b"
-check "renew what is not enrolled" refused "is not enrolled" renew b "$node_b"
+check "renew what is not enrolled" refused ": b is not enrolled; see .cloister node list." renew b "$node_b"
 liar replay "$node_b"
 check "activation, kept by a liar" exits 0 enroll b "$liar"
 check "an old activation" refused "or the answer is an old one" renew b "$liar"
@@ -468,7 +468,7 @@ check "revoke" exits 0 revoke a
 check "the revocation list has it" exits 2 chains node_a
 check "and not the others" chains node_c
 check "revoke again" exits 0 revoke a
-check "revoke what is not there" refused "is not enrolled" revoke nobody
+check "revoke what is not there" refused ": nobody is not enrolled; see .cloister node list." revoke nobody
 check "a revoked node is not renewed" refused "is revoked" renew a "$node_a"
 check "nor enrolled again" refused "was enrolled as a and is revoked" enroll a2 "$node_a"
 check "and its name is taken" refused "is revoked; take another name" enroll a "$node_e"

@@ -106,9 +106,10 @@ static int revoke_node(const struct order *o, struct ca *ca)
 	char error[CL_ERROR_SIZE];
 	time_t now = time(NULL);
 
-	if (!node)
-		return fail(EXIT_ERROR, "%.64s: is not enrolled; see `cloister node list`",
-			    o->name);
+	if (!node) {
+		ca_not_enrolled(o->name, error);
+		return fail(EXIT_ERROR, "%s", error);
+	}
 	if (node->revoked) {
 		note("%s: is revoked already", node->name);
 		return EXIT_OK;

@@ -76,6 +76,11 @@ int ca_room(const struct ca *ca, char error[CL_ERROR_SIZE])
 		certs, ca->nodes.count);
 }
 
+int ca_not_enrolled(const char *name, char error[CL_ERROR_SIZE])
+{
+	return clv_error(error, -ENOENT, "%.64s is not enrolled; see `cloister node list`", name);
+}
+
 int ca_commit(struct ca *ca, time_t now, char error[CL_ERROR_SIZE])
 {
 	cleanup_free char *old = malloc(CA_NODES_MAX), *text = NULL, *crl = NULL;

@@ -47,6 +47,8 @@ void ca_close(struct ca *ca);
 
 /* Before an enrolment: is there room for this many, and to revoke them all? 0 or -ENOSPC. */
 int ca_room(const struct ca *ca, char error[CL_ERROR_SIZE]);
+/* What to say of a name that no node has: -ENOENT. */
+int ca_not_enrolled(const char *name, char error[CL_ERROR_SIZE]);
 /* Write nodes, with the next CRL number, and then the CRL. */
 int ca_commit(struct ca *ca, time_t now, char error[CL_ERROR_SIZE]);
 /* Is crl.pem the newest list, and less than half of its time over? */

@@ -81,8 +81,7 @@ static int may(const struct nodes *nodes, const struct order *o, const struct ke
 	if (named && named->revoked)
 		return clv_error(error, -EPERM, "%s is revoked; take another name", o->name);
 	if (o->renew && !named)
-		return clv_error(error, -ENOENT, "%s: is not enrolled; see `cloister node list`",
-				 o->name);
+		return ca_not_enrolled(o->name, error);
 	if (o->renew && named != same)
 		return clv_error(error, -EPERM,
 				 "%s was enrolled with another TPM; enrol this one under a name of "
@@ -118,8 +117,7 @@ static int kind_of_record(struct order *o, char error[CL_ERROR_SIZE])
 	if (named)
 		o->ek = named->rsa ? PUBLIC_EK_RSA : PUBLIC_EK_ECC;
 	else
-		rc = clv_error(error, -ENOENT, "%s: is not enrolled; see `cloister node list`",
-			       o->name);
+		rc = ca_not_enrolled(o->name, error);
 	ca_close(&ca);
 	return rc;
 }
