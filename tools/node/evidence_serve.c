@@ -29,10 +29,9 @@ static const char help[] =
 	"                         (default: " TPM_TCTI_DEFAULT ")\n"
 	"  --state DIR            where the AK's certificate is kept\n"
 	"                         (default: " NODE_STATE_DEFAULT ")\n"
-	"  --ca FILE              keep a certificate only if this CA (PEM, `cloister node ca`) "
-	"has\n"
-	"                         signed it; without it, whoever reaches this service can put\n"
-	"                         another one in its place, which verifiers then refuse\n"
+	"  --ca FILE              keep a certificate only if this CA (PEM, `cloister node ca`)\n"
+	"                         has signed it; without it, whoever reaches this service can\n"
+	"                         put another one in its place, which verifiers then refuse\n"
 	"  --help                 this text\n";
 
 static void cleanup_x509_fn(X509 **cert)
