@@ -121,8 +121,10 @@ int fifo_transmit(const uint8_t *command, uint32_t size, uint8_t *response, uint
 {
 	int r = -CL_EIO;
 
-	if (!base || cap < TPM_HEADER)
+	if (!base)
 		return -CL_EIO;
+	if (cap < TPM_HEADER)
+		return -CL_E2BIG;
 	if (ready() && send(command, size)) {
 		set(STS, STS_GO);
 		r = receive(response, cap, ms);

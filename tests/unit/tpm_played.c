@@ -426,8 +426,6 @@ void tpm_hw_copy_in(uint8_t *out, uint64_t pa, uint32_t size)
 		memset(out, (int)none, size);
 	else if (played_fifo)
 		*out = fifo_read(pa - PLAYED_BASE);
-	else if (pa == PLAYED_BASE)
-		*out = (uint8_t)tpm_hw_read(pa);
 	else
 		memcpy(out, played.buffer + (pa - PLAYED_BUFFER), size);
 }
