@@ -148,8 +148,7 @@ static void keys_init(void)
 	log_info("page cipher AES-256-GCM, path %s", page_cipher_name());
 }
 
-/* When devices are held back, as far as they are: the TPM's answers go through RAM and its stack.
- */
+/* Once the IOMMU, if there is one, holds devices back: secrets of the TPM go through the stack. */
 static void root_init(const struct boot_info *bi)
 {
 	fpu_begin();

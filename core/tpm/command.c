@@ -4,8 +4,8 @@
 #include <bearssl.h>
 
 #include "lib/string.h"
-#include "tpm/interface.h"
 #include "tpm/hw.h"
+#include "tpm/interface.h"
 #include "tpm/wire.h"
 
 /* Part 2: section 6.9, tags; 6.5.2, command codes; 6.6.3, response codes; 7.4, handles. */
