@@ -3,7 +3,8 @@
  * libFuzzer target for the TPM driver and what the Core does with it at boot: registers and answers
  * are the fuzzer's. Input: a byte that says what is odd about the registers, and those; then, for
  * each command, how it is answered. The topmost bit of the first byte: it has a FIFO, no command
- * response buffer; bits 0 to 2 say then what its status, its burst count and its end are like.
+ * response buffer; bits 0 to 2 say then that its status, its burst count or its end is odd. Bits 4
+ * and 5 say of both kinds that the state of their access, or what they say they are, is.
  */
 #include "boot/acpi.h"
 #include "cpu/master_key.h"

@@ -305,7 +305,7 @@ check "Ctrl-C at any moment leaves nothing" test $rounds -eq 10
 fresh
 "${launch[@]}" --name i "$tmp/img" >"$tmp/out" 2>"$tmp/err" &
 launcher=$!
-until [ -e "$tmp/run/i/state.json" ]; do :; done
+until [ -e "$tmp/run/i/state.json" ] || ! kill -0 $launcher; do :; done
 check "Ctrl-C just when it is up: the launcher waits" kill -STOP $launcher
 check "Ctrl-C just when it is up: it is up" eventually status_is live
 kill -INT $launcher

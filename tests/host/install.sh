@@ -218,7 +218,6 @@ mv "$tree/etc" "$tree/etc-moved"
 ln -s etc-moved "$tree/etc"
 check install.link_inside_the_root eval 'run install "${uefi[@]}"; [ "$code" -eq 0 ]'
 fresh
-fresh
 run install "${uefi[@]}"
 check install.works [ "$code" -eq 0 ]
 check install.newest_kernel cmp "$tree/boot/vmlinuz-6.1.0-10-amd64" \
