@@ -103,7 +103,7 @@ static int judge(const struct command *c, const struct cl_policy *p, bool *kerne
 int clv_boot_commands(const uint8_t *data, size_t size, const struct cl_policy *p,
 		      size_t *nr_commands, char reason[CL_REASON_SIZE])
 {
-	struct command command = {0};
+	struct command command = {.text = ""};
 	struct clv_event event = {0};
 	struct clv_log log;
 	bool kernel = false;

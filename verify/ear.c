@@ -135,7 +135,7 @@ static json_t *result_json(const struct cl_verdict_result *r)
 /* The submodule's ear.appraisal-policy-id. */
 static int add_policy_id(json_t *zone, const struct cl_verdict_result *r)
 {
-	char text[sizeof("sha-256:") + 2 * CL_HASH_SIZE] = "sha-256:";
+	char text[sizeof("sha-256:") + 2 * (size_t)CL_HASH_SIZE] = "sha-256:";
 
 	clv_hex(text + strlen(text), r->policy_id, CL_HASH_SIZE);
 	return json_object_set_new(zone, "ear.appraisal-policy-id", json_string(text));

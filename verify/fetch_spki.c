@@ -107,7 +107,7 @@ static int ask_postgres(struct clv_socket *s, char error[CL_ERROR_SIZE])
 {
 	/* Length of the message, code of SSLRequest. */
 	static const uint8_t request[8] = {0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
-	char answer[2];
+	char answer[2] = {0};
 	ssize_t n = clv_send(s, request, sizeof(request));
 
 	if (n == 0)

@@ -135,7 +135,7 @@ static int parse_volume(const char *value, struct cmdline *cmdline)
 	    strstr(path, "//") || !only(path, strlen(path), path_letters))
 		return -EINVAL;
 	memcpy(cmdline->volume, value, size);
-	strcpy(cmdline->volume_path, path);
+	memcpy(cmdline->volume_path, path, strlen(path) + 1);
 	return 0;
 }
 

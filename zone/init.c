@@ -190,8 +190,8 @@ static void open_volume(const struct cmdline *cmdline, uint32_t uid, uint32_t gi
 	char program[] = VOLUME, verb[] = "open";
 	char *const argv[] = {program, verb, name, path, user, group, NULL};
 
-	strcpy(name, cmdline->volume);
-	strcpy(path, cmdline->volume_path);
+	snprintf(name, sizeof(name), "%s", cmdline->volume);
+	snprintf(path, sizeof(path), "%s", cmdline->volume_path);
 	snprintf(user, sizeof(user), "%u", uid);
 	snprintf(group, sizeof(group), "%u", gid);
 	int status = run_and_wait(argv);
@@ -206,8 +206,8 @@ static uint32_t close_volume(const struct cmdline *cmdline)
 	char program[] = VOLUME, verb[] = "close";
 	char *const argv[] = {program, verb, name, path, NULL};
 
-	strcpy(name, cmdline->volume);
-	strcpy(path, cmdline->volume_path);
+	snprintf(name, sizeof(name), "%s", cmdline->volume);
+	snprintf(path, sizeof(path), "%s", cmdline->volume_path);
 	run_end_all();
 	return run_and_wait(argv) ? 1 : 0;
 }

@@ -73,7 +73,7 @@ static int open_file(struct volume *v)
 	v->block = !stat(v->path, &st) && S_ISBLK(st.st_mode);
 	// O_EXCL: a block device that is mounted, or open so elsewhere, is refused.
 	int extra = O_CLOEXEC | O_NONBLOCK | (v->block ? O_EXCL : 0);
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	v->fd = open(v->path, O_RDWR | extra);
 	if (v->fd < 0 && errno == ENOENT && v->bytes)
@@ -124,9 +124,10 @@ static int open_tpm(const char *path)
 	}
 	if (!S_ISSOCK(st.st_mode))
 		return -EINVAL;
-	if (strlen(path) >= sizeof(address.sun_path))
+	size_t size = strlen(path) + 1;
+	if (size > sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, size);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		int rc = -errno;

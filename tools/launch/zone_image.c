@@ -246,7 +246,7 @@ static int get_volume(struct zone_image *img, json_t *config, char param[VOLUME_
 			      CONFIG_NAME ": \"volume\": \"path\": an absolute path of at most "
 					  "%u plain characters expected",
 			      VOLUME_PATH_MAX);
-	strcpy(img->volume, name);
+	memcpy(img->volume, name, strlen(name) + 1);
 	snprintf(param, VOLUME_PARAM_MAX, " " ZONE_VOLUME_PARAM "%s:%s", name, path);
 	return 0;
 }

@@ -25,11 +25,12 @@ void answer_text(struct answer *a, unsigned int status, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text) - 1, format, args);
 	va_end(args);
-	strcat(text, "\n");
+	size_t size = strlen(text);
+	memcpy(text + size, "\n", 2);
 	free(a->body);
 	*a = (struct answer){.status = status, .type = WIRE_TYPE_TEXT};
 	a->body = (uint8_t *)strdup(text);
-	a->size = a->body ? strlen(text) : 0;
+	a->size = a->body ? size + 1 : 0;
 }
 
 // A body of `size` bytes that was made by an encoder, or its failure.
@@ -79,7 +80,6 @@ static int load_certificate(struct node *node, const struct tpm_quote *quote,
 void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 {
 	cleanup_tpm struct tpm tpm = {NULL, NULL};
-	cleanup_free uint8_t *log = malloc(CL_BOOT_LOG_MAX), *out = malloc(CL_EVIDENCE_MAX);
 	uint8_t bytes[CL_EVIDENCE_NONCE_SIZE], certificate[CL_AK_CERT_MAX], quoted[2048];
 	struct tpm_quote quote;
 	struct bundle bundle = {0};
@@ -90,17 +90,20 @@ void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 		answer_text(a, 400, "nonce: exactly 64 hex digits expected");
 		return;
 	}
-	if (!log || !out) {
-		answer_text(a, 503, "no memory");
-		return;
-	}
 	if (tpm_open(&tpm, node->tcti, error) || tpm_quote(&tpm, bytes, &quote, error)) {
 		answer_text(a, 503, "%s", error);
 		return;
 	}
 	if (load_certificate(node, &quote, certificate, &bundle.ak, a))
 		return;
-	int rc = core_boot_log(log, &log_size);
+	cleanup_free struct {
+		uint8_t log[CL_BOOT_LOG_MAX], out[CL_EVIDENCE_MAX];
+	} *room = malloc(sizeof(*room));
+	if (!room) {
+		answer_text(a, 503, "no memory");
+		return;
+	}
+	int rc = core_boot_log(room->log, &log_size);
 	if (rc) {
 		answer_text(a, 503, "the Core: %s",
 			    rc == -ENODEV  ? "nothing answers beneath this host"
@@ -110,8 +113,8 @@ void answer_evidence(struct node *node, const char *nonce, struct answer *a)
 	}
 	rc = bundle_put_quote(&quote, quoted, sizeof(quoted));
 	bundle.quote = (struct wire_bytes){quoted, rc > 0 ? (size_t)rc : 0};
-	bundle.boot_log = (struct wire_bytes){log, log_size};
-	answer_cbor(a, out, rc < 0 ? rc : bundle_put(&bundle, out, CL_EVIDENCE_MAX));
+	bundle.boot_log = (struct wire_bytes){room->log, log_size};
+	answer_cbor(a, room->out, rc < 0 ? rc : bundle_put(&bundle, room->out, CL_EVIDENCE_MAX));
 }
 
 void answer_enrol(struct node *node, const char *ek_kind, struct answer *a)

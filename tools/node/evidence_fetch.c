@@ -89,16 +89,18 @@ static int write_file(const char *path, const uint8_t *data, size_t size)
 
 static int fetch(struct request *r)
 {
-	cleanup_free uint8_t *node = malloc(CL_EVIDENCE_MAX), *out = malloc(CL_EVIDENCE_MAX);
 	uint8_t report[CL_REPORT_MAX];
 	char error[CL_ERROR_SIZE], hex[2 * CL_EVIDENCE_NONCE_SIZE + 1];
 	struct bundle bundle;
 
-	if (!node || !out)
-		return fail(EXIT_ERROR, "no memory");
 	if (!r->has_nonce && cl_fresh_nonce(r->nonce))
 		return fail(EXIT_ERROR, "the kernel gives no random numbers");
-	int code = ask_node(r, node, CL_EVIDENCE_MAX, &bundle);
+	cleanup_free struct {
+		uint8_t node[CL_EVIDENCE_MAX], out[CL_EVIDENCE_MAX];
+	} *room = malloc(sizeof(*room));
+	if (!room)
+		return fail(EXIT_MEMORY, "no memory; end some programs");
+	int code = ask_node(r, room->node, CL_EVIDENCE_MAX, &bundle);
 	if (code)
 		return code;
 	if (r->has_zone) {
@@ -109,10 +111,10 @@ static int fetch(struct request *r)
 				    r->zone.host, error);
 		bundle.report = (struct wire_bytes){report, (size_t)n};
 	}
-	int size = bundle_put(&bundle, out, CL_EVIDENCE_MAX);
+	int size = bundle_put(&bundle, room->out, CL_EVIDENCE_MAX);
 	if (size < 0)
 		return fail(EXIT_ERROR, "the bundle is longer than %u bytes", CL_EVIDENCE_MAX);
-	code = write_file(r->output, out, (size_t)size);
+	code = write_file(r->output, room->out, (size_t)size);
 	clv_hex(hex, r->nonce, sizeof(r->nonce));
 	if (!code)
 		note("evidence: %d bytes; nonce %s", size, hex);

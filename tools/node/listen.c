@@ -10,7 +10,11 @@
 
 static int open_socket(const struct addrinfo *a, struct address *address)
 {
-	struct sockaddr_storage bound = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = {.v6 = {0}};
 	socklen_t size = sizeof(bound);
 	int one = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
 
@@ -18,14 +22,13 @@ static int open_socket(const struct addrinfo *a, struct address *address)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 64) ||
-	    getsockname(fd, (struct sockaddr *)&bound, &size)) {
+	    getsockname(fd, &bound.any, &size)) {
 		int rc = -errno;
 		close(fd);
 		return rc;
 	}
 	address->port =
-		ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						  : ((struct sockaddr_in *)&bound)->sin_port);
+		ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 	return fd;
 }
 

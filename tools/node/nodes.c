@@ -9,9 +9,9 @@
 #include <string.h>
 #include "../cloister/cleanup.h"
 
-static bool hex_text(const char *text, size_t length)
+static bool hex_text(const char *text, size_t bytes)
 {
-	return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
+	return strlen(text) == 2 * bytes && strspn(text, "0123456789abcdef") == 2 * bytes;
 }
 
 static int parse_cert(struct node_cert *cert, json_t *json)
@@ -21,7 +21,7 @@ static int parse_cert(struct node_cert *cert, json_t *json)
 
 	if (json_unpack(json, "{s:s,s:I,s:I!}", "serial", &serial, "not_before", &from, "not_after",
 			&to) ||
-	    !hex_text(serial, 2 * SERIAL_SIZE) || from < 0 || to < from)
+	    !hex_text(serial, SERIAL_SIZE) || from < 0 || to < from)
 		return -EINVAL;
 	memcpy(cert->serial, serial, SERIAL_TEXT_SIZE);
 	cert->not_before = from;
@@ -40,8 +40,8 @@ static int parse_node(struct node_record *node, json_t *json)
 	if (json_unpack(json, "{s:s,s:s,s?s,s:s,s:b,s:I,s:I,s:o!}", "name", &name, "ek", &ek, "ak",
 			&ak, "ek_type", &type, "test_tpm", &test, "enrolled", &enrolled, "revoked",
 			&revoked, "certificates", &certs) ||
-	    !name_valid(name) || !hex_text(ek, 2 * SPKI_HASH_SIZE) ||
-	    (*ak && !hex_text(ak, 2 * SPKI_HASH_SIZE)) || enrolled < 0 || revoked < 0 ||
+	    !name_valid(name) || !hex_text(ek, SPKI_HASH_SIZE) ||
+	    (*ak && !hex_text(ak, SPKI_HASH_SIZE)) || enrolled < 0 || revoked < 0 ||
 	    (strcmp(type, "ecc") != 0 && strcmp(type, "rsa") != 0) || !json_is_array(certs) ||
 	    json_array_size(certs) > NODE_CERTS_MAX)
 		return -EINVAL;

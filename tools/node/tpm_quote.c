@@ -110,7 +110,7 @@ int tpm_quote(struct tpm *tpm, const uint8_t nonce[CL_EVIDENCE_NONCE_SIZE], stru
 {
 	cleanup_handle struct tpm_handle ak = {tpm, ESYS_TR_NONE};
 	TPM2B_DATA data = {.size = CL_EVIDENCE_NONCE_SIZE};
-	TPMS_ATTEST attest;
+	TPMS_ATTEST attest = {0};
 
 	memcpy(data.buffer, nonce, CL_EVIDENCE_NONCE_SIZE);
 	int rc = tpm_make_key(&ak, PUBLIC_AK, quote->ak, &quote->ak_size, error);
