@@ -544,8 +544,9 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 		by_core = zone_ended(&s->st, reason);
 	}
 	ram_release(&s->ram);
-	confine_end(&s->confine);
+	// The relay runs as the jail's user, so it ends before that id can be another zone's.
 	volume_close(&s->run->opt.volume);
+	confine_end(&s->confine);
 	for (int i = 0; i < 2; i++)
 		if (s->boot[i] >= 0)
 			close(s->boot[i]);
