@@ -99,6 +99,24 @@ refused() {
 	run "$@"
 	[ "$code" -eq 1 ] && said "$text" && [ "$(state)" = "$now" ]
 }
+# As run, without --root, on a machine whose directories are those of the tree, and whose TPM is $TPM.
+here() { # WORD…
+	mkdir -p "$tmp/dev"
+	DEV=$tmp/dev unshare -rm sh -c 'set -e
+		for d in boot etc var/lib sys; do
+			mount --bind "$0/$d" "/$d"
+		done
+		mount -t tmpfs none "$DEV"
+		mkdir "$DEV/pts"
+		mount --bind /dev/pts "$DEV/pts"
+		: >"$DEV/null"
+		mount --bind /dev/null "$DEV/null"
+		ln -s "${TPM:-/nothing}" "$DEV/tpmrm0"
+		mount --rbind "$DEV" /dev
+		exec "$@"' "$tree" "${node[@]}" "$@" >"$tmp/out" 2>&1
+	code=$?
+}
+alone() { unshare -rm sh -c 'mount -t tmpfs none /mnt' 2>/dev/null; }
 uefi=(--root "$tree" --esp /boot/efi --entry efi)
 # A tree whose firmware is this machine's: without --entry, entries are not touched.
 ours=(--root "$tree" --entry efi)
@@ -107,6 +125,9 @@ ours=(--root "$tree" --entry efi)
 
 finding() { # NAME STATE TEXT OPTION…: of check --json
 	"${node[@]}" check --root "$tree" --esp /boot/efi --json "${@:4}" >"$tmp/json"
+	found "$@"
+}
+found() { # NAME STATE TEXT
 	local got
 	got=$(python3 -c 'import json, sys
 for c in json.load(open(sys.argv[1]))["checks"]:
@@ -115,7 +136,6 @@ for c in json.load(open(sys.argv[1]))["checks"]:
 }
 fresh
 check check.changes_nothing eval 'run check --root "$tree" --esp /boot/efi; unchanged'
-check check.tpm_cannot_be_asked finding tpm unknown "cannot be asked"
 rm "$tree/sys/firmware/acpi/tables/TPM2"
 check check.tpm_without_table finding tpm error "no TPM2 table"
 check check.tpm_without_table_unmeasured finding tpm warning "no TPM2 table" --entry grub
@@ -145,17 +165,16 @@ rm "$tree"/boot/initrd.img-*
 check check.no_initrd finding kernel error "no kernel with an initrd"
 check check.no_esp eval '"${node[@]}" check --root "$tree" | grep -q "^esp  *error"'
 
-# A TPM on the other end of a terminal. It answers with what is in the environment.
+# A TPM on the other end of a terminal, as this machine's. It answers with what is in the environment.
 tpm2_table 7
 mkdir "$tree/sys/class/tpm/tpm0"
 echo 2 >"$tree/sys/class/tpm/tpm0/tpm_version_major"
 tpm() { # STATE TEXT PERMANENT [SELECT [SIZE]]
-	python3 - "$tree/dev/tpmrm0" "$3" "${4:-ffffff}" "${5:-0}" <<'PY' &
+	rm -f "$tmp/tpm"
+	python3 - "$tmp/tpm" "$3" "${4:-ffffff}" "${5:-0}" <<'PY' &
 import os, pty, struct, sys, tty
 us, them = pty.openpty()
 tty.setraw(them)
-if os.path.lexists(sys.argv[1]):
-    os.unlink(sys.argv[1])
 os.symlink(os.ttyname(them), sys.argv[1])
 while True:
     command = os.read(us, 4096)
@@ -166,23 +185,33 @@ while True:
     os.write(us, struct.pack(">HIIBI", 0x8001, size, 0, 0, capability) + data)
 PY
 	local tpm=$!
-	while [ ! -e "$tree/dev/tpmrm0" ]; do sleep 0.05; done
-	finding tpm "$1" "$2"
+	until [ -e "$tmp/tpm" ] || ! kill -0 "$tpm"; do sleep 0.05; done
+	TPM=$(readlink "$tmp/tpm") here check --esp /boot/efi --json
+	mv "$tmp/out" "$tmp/json"
+	found tpm "$1" "$2"
 	local result=$?
 	kill "$tpm"
 	wait "$tpm" 2>/dev/null
-	rm -f "$tree/dev/tpmrm0"
 	return "$result"
 }
-check check.tpm tpm ok "no owner password" 0
-check check.tpm_owner_password tpm warning "has a password" 1
-check check.tpm_lockout tpm warning "locked out" 0x200
-check check.tpm_no_sha256 tpm warning "SHA-256" 0 000000
-check check.tpm_nonsense tpm unknown "Protocol error" 0 ffffff 1
-check check.tpm_crb tpm ok "(CRB)" 0
+if alone; then
+	check check.tpm tpm ok "no owner password" 0
+	check check.tpm_owner_password tpm warning "has a password" 1
+	check check.tpm_lockout tpm warning "locked out" 0x200
+	check check.tpm_no_sha256 tpm warning "SHA-256" 0 000000
+	check check.tpm_nonsense tpm unknown "Protocol error" 0 ffffff 1
+	check check.tpm_crb tpm ok "(CRB)" 0
+	tpm2_table 6
+	check check.tpm_fifo tpm ok "(FIFO)" 0
+	check check.tpm_fifo_owner_password tpm warning "has a password" 1
+	here check --esp /boot/efi --json
+	mv "$tmp/out" "$tmp/json"
+	check check.tpm_cannot_be_asked found tpm unknown "cannot be asked"
+else
+	echo "ok check.tpm # SKIP no user and mount namespaces"
+fi
 tpm2_table 6
-check check.tpm_fifo tpm ok "(FIFO)" 0
-check check.tpm_fifo_owner_password tpm warning "has a password" 1
+check check.tpm_of_another_machine finding tpm unknown "TPM 2.0 (FIFO); on another machine"
 for method in 0 1 2 8 9 11 12 263; do
 	tpm2_table "$method"
 	check "check.tpm_start_method_$method" finding tpm error "start method is $method "
@@ -474,18 +503,33 @@ for d in /EFI /cloister /EFI/cloister; do
 	rm -rf "$esp/EFI"
 	check "linked.inside_$d" linked "/boot/efi$d" "$(realpath "$tree")/etc" "is not a directory; move it away"
 done
+# What is read there may be anything, too.
+forge "$place"
+mkdir -p "$tree/dev"
+ln -s "$out/file" "$tree/dev/tpmrm0"
+check linked.tpm eval 'run check --root "$tree" --esp /boot/efi; [ "$(out_state)" = "$outside" ]'
+for f in etc/fstab etc/default/grub proc/cpuinfo sys/class/tpm/tpm0/tpm_version_major; do
+	fresh
+	mkdir -p "$(dirname "$tree/$f")"
+	rm -f "$tree/$f"
+	mkfifo "$tree/$f"
+	for words in "check" "install --entry none"; do
+		# shellcheck disable=SC2086
+		timeout 20 "${node[@]}" $words --root "$tree" --esp /boot/efi >"$tmp/out" 2>&1
+		code=$?
+		check "fifo.${words%% *}_$(basename "$f")" [ "$code" -ne 124 ]
+	done
+done
+fresh
+mkdir "$tmp/elsewhere"
+mv "$tree/etc/default/grub" "$tmp/elsewhere/grub"
+ln -s "$tmp/elsewhere/grub" "$tree/etc/default/grub"
+check linked.grub eval 'run install "${uefi[@]}"; [ "$code" -eq 0 ] && ! grep -q quiet "$esp/cloister/host.env"'
 check install.esp_plain eval 'run install --root "$tree" --esp /boot/../boot/efi; [ "$code" -eq 2 ] && said "not an absolute path"'
 
 # ---- this machine itself, whose directories are those of the tree
 
-here() { # WORD…: as run, without --root
-	unshare -rm sh -c 'for d in boot etc var/lib sys; do
-			mount --bind "$0/$d" "/$d" || exit
-		done
-		exec "$@"' "$tree" "${node[@]}" "$@" >"$tmp/out" 2>&1
-	code=$?
-}
-if unshare -rm true 2>/dev/null; then
+if alone; then
 	fresh
 	mkdir -p "$tree/etc/grub.d"
 	before=$(state)

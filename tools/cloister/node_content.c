@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include "cleanup.h"
 #include "node_host.h"
+#include "regular.h"
 
 static int digest(struct content *c)
 {
@@ -27,16 +28,14 @@ static int digest(struct content *c)
 
 int content_of_file(struct content *c, const char *path)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	cleanup_close int fd = regular_open("", path, O_RDONLY | O_NOFOLLOW);
 	struct stat st;
 
 	memset(c, 0, sizeof(*c));
 	if (fd < 0)
-		return errno == ELOOP ? -EINVAL : -errno;
+		return fd;
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
 	c->bytes = (size_t)st.st_size;
 	if (c->bytes) {
 		void *data = mmap(NULL, c->bytes, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -13,6 +13,7 @@
 #include "corecall.h"
 #include "message.h"
 #include "node_layout.h"
+#include "regular.h"
 
 #define FAT_MAGIC 0x4d44 // statfs(2): MSDOS_SUPER_MAGIC
 
@@ -24,14 +25,11 @@ bool node_path(const struct node_host *h, char full[NODE_PATH], const char *path
 
 int node_read(const struct node_host *h, const char *path, char *text, size_t size)
 {
-	char full[NODE_PATH];
+	cleanup_close int fd = regular_open(h->root, path, O_RDONLY);
 	size_t used = 0;
 
-	if (!node_path(h, full, path))
-		return -ENAMETOOLONG;
-	cleanup_close int fd = open(full, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (used < size) {
 		ssize_t n = read(fd, text + used, size - used);
 		if (n < 0)

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "message.h"
 #include "node_manifest.h"
+#include "regular.h"
 
 #define LOCK_FILE JOURNAL_DIR "/lock"
 
@@ -29,9 +30,13 @@ static int take_lock(struct journal *j)
 
 	if (!node_path(j->host, path, LOCK_FILE))
 		return -ENAMETOOLONG;
-	j->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (j->lock < 0)
+	j->lock = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (j->lock < 0 && errno == EEXIST)
+		j->lock = regular_open("", path, O_RDWR | O_NOFOLLOW);
+	else if (j->lock < 0)
 		return -errno;
+	if (j->lock < 0)
+		return j->lock;
 	return flock(j->lock, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
