@@ -58,15 +58,12 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 	return *why ? -EINVAL : 0;
 }
 
-// Did the same CA certify both? The node's, where it was told one, must have signed the kept one;
-// the new one was checked. Else all that is to go by are the issuers' names.
-static bool same_ca(X509 *cert, X509 *kept, X509 *ca)
+// Did the CA that has signed the new one, which was checked, sign the kept one too?
+static bool same_ca(X509 *kept, X509 *ca)
 {
-	EVP_PKEY *signer = ca ? X509_get0_pubkey(ca) : NULL;
+	EVP_PKEY *signer = X509_get0_pubkey(ca);
 
-	if (X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_issuer_name(kept)) != 0)
-		return false;
-	return !ca || (signer && X509_verify(kept, signer) == 1);
+	return signer && X509_verify(kept, signer) == 1;
 }
 
 static bool earlier(X509 *cert, X509 *kept)
@@ -87,12 +84,11 @@ int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t ol
 	*why = NULL;
 	if (!cert || X509_cmp_time(X509_get0_notAfter(cert), &now) <= 0)
 		*why = "its time is over";
-	// Else a forged one from the future would keep the CA's out for ever.
-	else if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0)
+	else if (X509_cmp_time(X509_get0_notBefore(cert), &now) != -1)
 		*why = "its time has not come (is this node's clock right?)";
-	else if (kept && X509_get0_pubkey(kept) &&
+	else if (ca && kept && X509_get0_pubkey(kept) &&
 		 EVP_PKEY_eq(X509_get0_pubkey(cert), X509_get0_pubkey(kept)) == 1 &&
-		 same_ca(cert, kept, ca) && earlier(cert, kept))
+		 same_ca(kept, ca) && earlier(cert, kept))
 		*why = "it is older than the one that is kept";
 	X509_free(cert);
 	X509_free(kept);

@@ -18,9 +18,9 @@ int ak_cert_check(const uint8_t *der, size_t size, const uint8_t *area, size_t a
 
 /*
  * May this certificate, checked as above, take the place of the one that is kept (old_size 0:
- * none)? Not when it is not in time, nor when it is the earlier of two of one CA for one key:
- * whoever has an old one could send it. One that another CA signed stands in nobody's way. ca
- * NULL: the issuers' names tell CAs apart. 0, or -EINVAL with `why`.
+ * none)? Not when it is not in time, nor when it is the earlier of two of this CA for one key:
+ * whoever has an old one could send it. What another CA signed stands in nobody's way, and so does
+ * nothing if ca is NULL: what is kept may then be anybody's. 0, or -EINVAL with `why`.
  */
 int ak_cert_newer(const uint8_t *der, size_t size, const uint8_t *old, size_t old_size, X509 *ca,
 		  time_t now, const char **why);
