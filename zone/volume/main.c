@@ -143,8 +143,9 @@ static int create(struct volume *v, enum counter_state state)
 		return refuse(v, "%s: %s", what, strerror(-rc));
 	rc = fs_wipe(LUKS_PATH);
 	luks_close();
-	if (!rc)
-		rc = luks_open(DISK, &v->keys, uuid, LUKS_JOURNAL, &what);
+	int opened = luks_open(DISK, &v->keys, uuid, LUKS_JOURNAL, &what);
+	if (opened)
+		return refuse(v, "%s: %s", what, strerror(-opened));
 	if (!rc)
 		rc = fs_make(LUKS_PATH, v->uid, v->gid);
 	if (rc)
