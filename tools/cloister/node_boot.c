@@ -204,8 +204,10 @@ int node_boot_remove_efi(struct journal *j)
 	if (!efi)
 		return EXIT_OK;
 	if (!j->host->firmware) {
-		note("the firmware's boot entry %s stays, as --root may be another machine's; on "
-		     "that machine remove it: efibootmgr --bootnum %s --delete-bootnum",
+		note("the firmware's boot entry %s stays, as --root may be another machine's (with "
+		     "--entry efi it is this one's); remove it where it is: efibootmgr --bootnum "
+		     "%s "
+		     "--delete-bootnum",
 		     ours ?: "\"" BOOT_LABEL "\"", ours ?: "NNNN");
 		json_object_del(j->json, "efi");
 		return journal_save(j);

@@ -156,7 +156,7 @@ int node_host_settle(struct node_host *h, const char *esp, enum node_entry entry
 int node_host_open(struct node_host *h, const char *root, const char *esp, const char *entry)
 {
 	memset(h, 0, sizeof(*h));
-	if (root && strcmp(root, "/") != 0) {
+	if (root) {
 		cleanup_free char *real = realpath(root, NULL);
 		if (!real)
 			return fail(EXIT_ERROR, "--root %s: %s; give a mounted file system", root,
@@ -165,7 +165,8 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 		if (strlen(real) > NODE_PATH / 2)
 			return fail(EXIT_ERROR,
 				    "--root %s: the path is too long; mount it elsewhere", root);
-		memcpy(h->root, real, strlen(real) + 1);
+		if (strcmp(real, "/") != 0)
+			memcpy(h->root, real, strlen(real) + 1);
 	}
 	if (esp) {
 		size_t length = strlen(esp);
@@ -175,7 +176,7 @@ int node_host_open(struct node_host *h, const char *root, const char *esp, const
 		if (length >= sizeof(h->esp) || !node_esp_valid(h->esp))
 			return fail(EXIT_USAGE,
 				    "--esp %s: not an absolute path of up to %d bytes without "
-				    "\".\", \"..\" and \"//\"; give such a one",
+				    "\".\", \"..\" and \"//\"; give one like that",
 				    esp, NODE_PATH / 4);
 		h->esp_given = true;
 	} else {

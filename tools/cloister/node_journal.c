@@ -51,7 +51,6 @@ static int read_journal(struct journal *j)
 {
 	char path[NODE_PATH];
 	cleanup_content struct content c = {.data = NULL};
-	json_error_t error;
 	int rc = node_path(j->host, path, JOURNAL_FILE) ? content_of_file(&c, path) : -ENAMETOOLONG;
 
 	if (rc == -ENOENT)
@@ -60,12 +59,12 @@ static int read_journal(struct journal *j)
 		return not_ours();
 	if (rc)
 		return cannot("cannot read", JOURNAL_FILE, rc);
-	j->json = json_loadb(c.data ?: "", c.bytes, 0, &error);
+	j->json = json_loadb(c.data ?: "", c.bytes, 0, NULL);
 	if (!j->json || json_integer_value(json_object_get(j->json, "version")) != 1 ||
 	    !json_is_object(json_object_get(j->json, "files")) ||
 	    !json_is_array(json_object_get(j->json, "directories")))
 		return fail(EXIT_ERROR, "%s: damaged (%s); restore it from a backup", JOURNAL_FILE,
-			    j->json ? "not a journal of this version" : error.text);
+			    j->json ? "not a journal of this version" : "not JSON");
 	return manifest_valid(j->json) ? EXIT_OK : not_ours();
 }
 

@@ -22,15 +22,16 @@ static const char help[] =
 // First what starts the Core, then its files: an interrupted run never leaves an entry to nothing.
 static int uninstall(struct node_host *h, struct journal *j)
 {
+	bool grub = json_is_true(json_object_get(j->json, "grub"));
 	enum node_entry entry;
 	const char *esp;
+	int code = EXIT_OK;
 
 	// The files lie below the ESP of the journal, whichever is mounted now.
-	if (journal_place(j, &esp, &entry) && node_host_settle(h, esp, entry))
-		return EXIT_ERROR;
-	bool grub = json_is_true(json_object_get(j->json, "grub"));
-	int code = journal_check(j) ?: node_boot_remove_efi(j) ?: journal_remove_all(j);
-
+	if (journal_place(j, &esp, &entry))
+		code = node_host_settle(h, esp, entry);
+	if (!code)
+		code = journal_check(j) ?: node_boot_remove_efi(j) ?: journal_remove_all(j);
 	if (!code && grub)
 		code = node_boot_update_grub(h);
 	return code ?: journal_end(j);
