@@ -9,7 +9,13 @@ build=$(realpath "${BUILD:-build}")
 node=("$build/bin/cloister" node)
 export CLOISTER_LIBDIR=$tmp/lib PATH=$tmp/bin:$PATH CALLS=$tmp/calls ENTRIES=$tmp/entries
 tree=$tmp/tree esp=$tmp/tree/boot/efi
-mkdir -p "$tmp/lib" "$tmp/bin"
+# This machine's firmware and block devices are played, too, by a directory in the place of /sys.
+sys=$tmp/sys
+alone() { unshare -rm sh -c 'mount -t tmpfs none /mnt' 2>/dev/null; }
+above_sys=("${node[@]}")
+! alone || above_sys=(unshare -rm sh -c 'mount --bind "$0" /sys && exec "$@"' "$sys" "${node[@]}")
+mkdir -p "$tmp/lib" "$tmp/bin" "$sys"/{firmware/efi,dev/block,devices/nvme0n1/nvme0n1p1}
+echo 1 >"$sys/devices/nvme0n1/nvme0n1p1/partition"
 cp "$build/boot/cloister.efi" "$build/core/cloister-core.elf" share/node/* "$tmp/lib"
 
 # The firmware's boot entries are lines of a file. HOW=die: it kills who called it, once the entry is
@@ -66,13 +72,14 @@ EOF
 	printf '\6\0\0\0\0' >"$tree/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 	mkdir -p "$tree/etc/systemd/system"
 	ln -s /dev/null "$tree/etc/systemd/system/sleep.target"
-	# The file system that the ESP is on, as sysfs has it.
+	# The file system that the ESP is on, as sysfs has it; and as the tree pretends.
 	local number
 	number=$(printf '%d:%d' "0x$(stat -c %D "$esp" | sed 's/..$//; s/^$/0/')" \
 		"0x$(stat -c %D "$esp" | grep -o '..\?$')")
-	mkdir -p "$tree/sys/dev/block" "$tree/sys/devices/nvme0n1/nvme0n1p1"
-	ln -s ../../devices/nvme0n1/nvme0n1p1 "$tree/sys/dev/block/$number"
-	echo 1 >"$tree/sys/devices/nvme0n1/nvme0n1p1/partition"
+	ln -sfn ../../devices/nvme0n1/nvme0n1p1 "$sys/dev/block/$number"
+	mkdir -p "$tree/sys/dev/block" "$tree/sys/devices/sda/sda2"
+	ln -s ../../devices/sda/sda2 "$tree/sys/dev/block/$number"
+	echo 2 >"$tree/sys/devices/sda/sda2/partition"
 	printf 'BootOrder: 0001\nBoot0001* debian\tHD(1)/File(shim)\n' >"$ENTRIES"
 	: >"$CALLS"
 	before=$(state)
@@ -87,7 +94,7 @@ state() {
 unchanged() { [ "$(state)" = "$before" ]; }
 
 run() { # WORD…: sets code, and what was said to $tmp/out
-	{ "${node[@]}" "$@" >"$tmp/out" 2>&1; } 2>/dev/null
+	{ "${above_sys[@]}" "$@" >"$tmp/out" 2>&1; } 2>/dev/null
 	code=$?
 }
 said() { grep -q -- "$1" "$tmp/out" || { sed 's/^/# /' "$tmp/out"; false; }; }
@@ -116,7 +123,6 @@ here() { # WORD…
 		exec "$@"' "$tree" "${node[@]}" "$@" >"$tmp/out" 2>&1
 	code=$?
 }
-alone() { unshare -rm sh -c 'mount -t tmpfs none /mnt' 2>/dev/null; }
 uefi=(--root "$tree" --esp /boot/efi --entry efi)
 # A tree whose firmware is this machine's: without --entry, entries are not touched.
 ours=(--root "$tree" --entry efi)
@@ -232,6 +238,10 @@ check check.arguments eval 'run check --what; [ "$code" -eq 2 ]'
 
 # ---- install
 
+if ! alone; then
+	echo "ok install # SKIP no user and mount namespaces"
+	exit $failed
+fi
 check install.refuses_bad_machine refused "cannot become a node" install "${uefi[@]}"
 for d in etc boot var/lib var; do
 	fresh
@@ -316,6 +326,20 @@ fresh
 run install "${uefi[@]}"
 run uninstall "${ours[@]}"
 check uninstall.every_byte eval '[ "$code" -eq 0 ] && unchanged'
+# As a rescue system mounts it: the tree has no /sys of its own.
+rm -r "$tree/sys"
+before=$(state)
+run install "${uefi[@]}"
+check rescue.install eval '[ "$code" -eq 0 ] && grep -q Cloister "$ENTRIES"'
+run uninstall "${ours[@]}"
+check rescue.uninstall eval '[ "$code" -eq 0 ] && unchanged'
+rmdir "$sys/firmware/efi"
+run install "${uefi[@]}"
+check rescue.by_bios eval '[ "$code" -eq 1 ] && said "boot entries are out of reach" && [ "$(grep -c Cloister "$ENTRIES")" -eq 0 ]'
+mkdir "$sys/firmware/efi"
+run uninstall "${ours[@]}"
+check rescue.by_bios_undone eval '[ "$code" -eq 0 ] && unchanged'
+fresh
 run install "${uefi[@]}"
 echo mine >"$esp/EFI/cloister/notes"
 run uninstall "${ours[@]}"
@@ -376,7 +400,7 @@ check interrupted.then_uninstalled unchanged
 # a second installation goes on from there.
 killed() { # CALL N: at the Nth such call. False when it ended before.
 	{ strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
-		"${node[@]}" install "${uefi[@]}" >/dev/null; } 2>/dev/null
+		"${above_sys[@]}" install "${uefi[@]}" >/dev/null; } 2>/dev/null
 	[ "$?" -eq 137 ]
 }
 every() { # CALL: prints how many places there were; false if one of them is not undone
@@ -529,26 +553,22 @@ check install.esp_plain eval 'run install --root "$tree" --esp /boot/../boot/efi
 
 # ---- this machine itself, whose directories are those of the tree
 
-if alone; then
-	fresh
-	mkdir -p "$tree/etc/grub.d"
-	before=$(state)
-	here install --entry grub --force
-	check here.grub eval '[ "$code" -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
-	: >"$CALLS"
-	here uninstall
-	check here.grub_uninstall eval '[ "$code" -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
-	here install --esp /boot/efi --entry efi --force
-	check here.efi eval '[ "$code" -eq 0 ] && grep -q Cloister "$ENTRIES"'
-	here uninstall
-	check here.efi_uninstall eval '[ "$code" -eq 0 ] && unchanged'
-	here install --esp /boot/efi --entry efi --force
-	mv "$esp/cloister" "$tree/etc/moved"
-	ln -s "$tree/etc/moved" "$esp/cloister"
-	before=$(state)
-	here install --update
-	check here.link_on_esp eval '[ "$code" -eq 1 ] && said "is not a directory; move it away" && unchanged'
-else
-	echo "ok here.all # SKIP no user and mount namespaces"
-fi
+fresh
+mkdir -p "$tree/etc/grub.d"
+before=$(state)
+here install --entry grub --force
+check here.grub eval '[ "$code" -eq 0 ] && said unmeasured && grep -qx update-grub "$CALLS"'
+: >"$CALLS"
+here uninstall
+check here.grub_uninstall eval '[ "$code" -eq 0 ] && grep -qx update-grub "$CALLS" && unchanged'
+here install --esp /boot/efi --entry efi --force
+check here.efi eval '[ "$code" -eq 0 ] && grep -q Cloister "$ENTRIES"'
+here uninstall
+check here.efi_uninstall eval '[ "$code" -eq 0 ] && unchanged'
+here install --esp /boot/efi --entry efi --force
+mv "$esp/cloister" "$tree/etc/moved"
+ln -s "$tree/etc/moved" "$esp/cloister"
+before=$(state)
+here install --update
+check here.link_on_esp eval '[ "$code" -eq 1 ] && said "is not a directory; move it away" && unchanged'
 exit $failed

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// efibootmgr's and update-grub's part. The journal's member "efi" is {"before": [numbers]} from the
+// efibootmgr's and update-grub's part. The firmware is this machine's, with --root too, and so is
+// the sysfs that says what it has. The journal's member "efi" is {"before": [numbers]} from the
 // moment before the entry is made, and has its "number" afterwards. The host's own entries are only
 // read.
 #include "node_boot.h"
@@ -95,14 +96,18 @@ static int find_partition(const struct journal *j, const char *esp, char disk[64
 	if (!node_path(j->host, full, esp) || stat(full, &st))
 		return -errno;
 	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
-	if (!node_path(j->host, full, link) || !realpath(full, real))
+	if (!realpath(link, real))
 		return -errno;
 	strncat(link, "/partition", sizeof(link) - strlen(link) - 1);
-	int n = node_read(j->host, link, number, 16);
-	if (n < 0)
-		return n;
+	FILE *f = fopen(link, "re");
+	if (!f)
+		return -errno;
+	bool got = fgets(number, 16, f);
+	fclose(f);
+	if (!got)
+		return -EIO;
 	number[strcspn(number, "\n")] = '\0';
-	n = snprintf(disk, 64, "/dev/%s", basename(dirname(real)));
+	int n = snprintf(disk, 64, "/dev/%s", basename(dirname(real)));
 	return n < 64 && number[0] && strspn(number, "0123456789") == strlen(number) ? 0 : -EINVAL;
 }
 
@@ -152,7 +157,7 @@ int node_boot_add_efi(struct journal *j, const char *esp, bool first)
 	json_t *one;
 	size_t i;
 
-	if (!node_exists(j->host, "/sys/firmware/efi"))
+	if (access("/sys/firmware/efi", F_OK))
 		return fail(EXIT_ERROR,
 			    "the firmware's boot entries are out of reach%s; give "
 			    "--entry none, or the same command again after a boot %s",
@@ -212,7 +217,7 @@ int node_boot_remove_efi(struct journal *j)
 		json_object_del(j->json, "efi");
 		return journal_save(j);
 	}
-	if (!node_exists(j->host, "/sys/firmware/efi"))
+	if (access("/sys/firmware/efi", F_OK))
 		return fail(EXIT_ERROR,
 			    "the firmware's boot entry is out of reach%s; give the same "
 			    "command again after a boot %s",
