@@ -262,39 +262,40 @@ static void changed_command(void **state)
 		       "\"kernel_cmdline: console=ttyS0 debug\" is none of the 2 commands");
 }
 
+/* A command more, on its own. */
+static void expect_command_refused(const char *command, const char *reason)
+{
+	forge_command(&forged, command);
+	expect_refused("boot-commands", reason);
+	forged.nr_events--;
+}
+
 static void prefixes(void **state)
 {
 	forge_command(&forged, "kernel_cmdline: cloister-core anything at all");
 	expect_affirming();
-	forge_command(&forged, "kernel_cmdline: cloister-core"); /* the prefix ends with a space */
-	expect_refused("boot-commands", "\"kernel_cmdline: cloister-core\" is none");
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: cloister-corevil x");
-	expect_refused("boot-commands", "\"kernel_cmdline: cloister-corevil x\" is none");
+	/* The prefix ends with a space. */
+	expect_command_refused("kernel_cmdline: cloister-core",
+			       "\"kernel_cmdline: cloister-core\" is none");
+	expect_command_refused("kernel_cmdline: cloister-corevil x",
+			       "\"kernel_cmdline: cloister-corevil x\" is none");
 	/* What is no prefix is the whole. */
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: console=ttyS0 x");
-	expect_refused("boot-commands", "\"kernel_cmdline: console=ttyS0 x\" is none");
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: console=ttyS");
-	expect_refused("boot-commands", "\"kernel_cmdline: console=ttyS\" is none");
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: ");
-	expect_refused("boot-commands", "\"kernel_cmdline: \" is none");
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: \x1b[2J\xff");
-	expect_refused("boot-commands", "\"kernel_cmdline: ?[2J?\" is none");
+	expect_command_refused("kernel_cmdline: console=ttyS0 x",
+			       "\"kernel_cmdline: console=ttyS0 x\" is none");
+	expect_command_refused("kernel_cmdline: console=ttyS",
+			       "\"kernel_cmdline: console=ttyS\" is none");
+	expect_command_refused("kernel_cmdline: ", "\"kernel_cmdline: \" is none");
+	expect_command_refused("kernel_cmdline: \x1b[2J\xff", "\"kernel_cmdline: ?[2J?\" is none");
+	expect_affirming();
 }
 
 /* Of an image for machines without a TPM, which the policy's prefix would let in on any. */
 static void without_tpm(void **state)
 {
-	forge_command(&forged, "kernel_cmdline: cloister-core loglevel=debug tpm=none");
-	expect_refused("boot-commands", "the Core left the TPM to the host");
-	forged.nr_events--;
-	forge_command(&forged, "kernel_cmdline: cloister-core tpm=none log=com2");
-	expect_refused("boot-commands", "the Core left the TPM to the host");
-	forged.nr_events--;
+	expect_command_refused("kernel_cmdline: cloister-core loglevel=debug tpm=none",
+			       "the Core left the TPM to the host");
+	expect_command_refused("kernel_cmdline: cloister-core tpm=none log=com2",
+			       "the Core left the TPM to the host");
 	forge_command(&forged, "module_cmdline: tpm=none"); /* the host's kernel does not know it */
 	expect_affirming();
 }
