@@ -96,33 +96,36 @@ static int set_entry(struct node_host *h, const char *entry)
 }
 
 // A link in the other machine's tree must not lead to this one's files: what is written goes there.
-static int stay_inside(const struct node_host *h)
+static int stays_inside(const struct node_host *h, const char *directory)
 {
-	const char *const written[] = {"/boot",
-				       "/etc/grub.d",
-				       "/etc/kernel/postinst.d",
-				       "/etc/kernel/postrm.d",
-				       "/etc/initramfs/post-update.d",
-				       "/var/lib/cloister/install",
-				       h->esp};
+	size_t length = strlen(h->root);
+	cleanup_free char *real = NULL;
 	char full[NODE_PATH];
 
-	for (size_t i = 0; h->root[0] && i < sizeof(written) / sizeof(written[0]); i++) {
-		cleanup_free char *real = NULL;
-		if (!node_path(h, full, written[i]))
-			return fail(EXIT_USAGE, "--esp %s: the path is too long", h->esp);
-		// Of what is not there yet, the directory that it will be made in.
-		while (!(real = realpath(full, NULL)) && strlen(full) > strlen(h->root))
-			*strrchr(full, '/') = '\0';
-		size_t length = strlen(h->root);
-		if (!real || strncmp(real, h->root, length) ||
-		    (real[length] && real[length] != '/'))
-			return fail(EXIT_ERROR,
-				    "--root %s: %s leads out of it; make it no symbolic link to "
-				    "elsewhere",
-				    h->root, full + length);
-	}
-	return EXIT_OK;
+	if (!node_path(h, full, directory))
+		return fail(EXIT_USAGE, "--esp %s: the path is too long", h->esp);
+	// Of what is not there yet, the directory that it will be made in.
+	while (!(real = realpath(full, NULL)) && strlen(full) > length)
+		*strrchr(full, '/') = '\0';
+	if (real && !strncmp(real, h->root, length) && (!real[length] || real[length] == '/'))
+		return EXIT_OK;
+	return fail(EXIT_ERROR,
+		    "--root %s: %s leads out of it; make it no symbolic link to elsewhere", h->root,
+		    full + length);
+}
+
+static int stay_inside(const struct node_host *h)
+{
+	const char *const others[] = {CORE_DIR, GRUB_DIR, JOURNAL_DIR, h->esp};
+	int code = EXIT_OK;
+
+	if (!h->root[0])
+		return EXIT_OK;
+	for (size_t i = 0; !code && i < HOOK_DIRECTORIES; i++)
+		code = stays_inside(h, hook_directories[i]);
+	for (size_t i = 0; !code && i < sizeof(others) / sizeof(others[0]); i++)
+		code = stays_inside(h, others[i]);
+	return code;
 }
 
 // FAT has no links. One on the way to our files would let them be written and removed elsewhere.

@@ -10,8 +10,8 @@
 #include <jansson.h>
 #include "node_content.h"
 #include "node_host.h"
+#include "node_layout.h"
 
-#define JOURNAL_DIR  "/var/lib/cloister/install"
 #define JOURNAL_FILE JOURNAL_DIR "/manifest.json"
 
 struct journal {

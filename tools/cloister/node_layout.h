@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CORE_FILE "/boot/cloister-core.elf"
-#define GRUB_FILE "/etc/grub.d/42_cloister"
+#define CORE_DIR    "/boot"
+#define CORE_FILE   CORE_DIR "/cloister-core.elf"
+#define GRUB_DIR    "/etc/grub.d"
+#define GRUB_FILE   GRUB_DIR "/42_cloister"
+#define JOURNAL_DIR "/var/lib/cloister/install"
 
 /* On the ESP. */
 #define BOOT_IMAGE	 "/EFI/cloister/cloister.efi"
