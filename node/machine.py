@@ -28,10 +28,8 @@ if not BUILD.is_absolute():
 #  tsc=reliable: the emulator's TSC runs evenly, but does not say so in CPUID; without this Linux
 #    reads the HPET instead, an emulated device, for every time stamp.
 #  norandmaps: the emulator keeps a translation for each address that code runs at. With libraries
-#    elsewhere in each process it translates them again and again, which is a third of a test's time,
-#    and a page of libc comes to tens of thousands of translations. It then takes milliseconds for each
-#    byte that is written to the page, so that the host's watchdog barks (soft lockup) when Linux moves
-#    the page and clears the frame.
+#    elsewhere in each process it translates them again and again, and a page of libc has so many that
+#    the host's watchdog barks (soft lockup) when Linux moves the page and clears the frame.
 KERNEL_ARGS = "console=ttyS0,115200 net.ifnames=0 tsc=reliable norandmaps"
 # No devices that nobody needs. AHCI above all: QEMU's keeps what its ports' lists lead to mapped
 # until the port is stopped, whatever the IOMMU has been told since.

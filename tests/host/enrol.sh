@@ -407,6 +407,17 @@ check "a CA that the node was not told of" http 400 "not signed by the CA" \
 serve told a --ca "$tmp/ca.crt"
 check "the CA that the node was told of" http 200 kept --data-binary "@$tmp/state-node_a/ak.crt" \
 	"http://127.0.0.1:$told/ak"
+# Whoever has an older one of the CA's own could send that.
+cp "$tmp/state-node_a/ak.crt" "$tmp/older.crt"
+seconds=$(date +%s)
+until [ "$(date +%s)" -gt "$seconds" ]; do sleep 0.1; done
+check "a newer one of the same CA" exits 0 renew a "$told"
+check "an older one of the same CA" http 400 "older than the one that is kept" \
+	--data-binary "@$tmp/older.crt" "http://127.0.0.1:$told/ak"
+check "the newer one again" http 200 kept --data-binary "@$tmp/state-told/ak.crt" \
+	"http://127.0.0.1:$told/ak"
+check "an older one where no CA was named" http 200 kept --data-binary "@$tmp/older.crt" \
+	"http://127.0.0.1:$node_a/ak"
 cp "$tmp/state-node_a/ak.crt" "$tmp/state-strict/"
 kill "$pid_node_b" "$pid_strict" && wait "$pid_node_b" "$pid_strict"
 mkdir -p "$tmp/state-moved" && cp "$tmp/state-node_a/ak.crt" "$tmp/state-moved/"

@@ -87,7 +87,7 @@ check "says so" says "quote: the TPM's quote: "
 check "says what to do" says "; fetch it anew"
 check "init: evidence of another CA's" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/other-ca.pem"
 check "says so" says "ak: the AK's certificate: "
-check "says what to do" says "; take evidence of a node that --ca enrolled and --crl does not revoke"
+check "says what to do" says "; check --ca and --crl, or take evidence of a node that they let in"
 check "init: evidence of a revoked node" exits 1 init --firmware-from "$d/node.cbor" --ca "$d/ca.pem" \
 	--crl "$d/revoked.pem"
 check "says so" says "the CA revoked it on "
@@ -244,6 +244,9 @@ verify --evidence "$d/good.cbor" --json >"$tmp/good.json"
 core=$(field "$tmp/good.json" 'j["report"]["core_key"]')
 check "EAR: no policy, as --core-key is another" named False --core-key "$core"
 check "EAR: the policy, as it requires an IOMMU anyway" named True --require-iommu
+init "${all[@]:0:${#all[@]}-1}" --output "$tmp/lax.json"
+check "EAR: a policy that requires no IOMMU" named True --policy "$tmp/lax.json"
+check "EAR: no policy, as it is to require one" named False --policy "$tmp/lax.json" --require-iommu
 check "EAR of what is refused, too" exits 1 verify --evidence "$d/bios.cbor" --nonce "$nonce" "${ear[@]}"
 check "EAR: a key that is none" exits 1 verify --evidence "$d/good.cbor" --ear --ear-key "$d/ca.pem"
 check "EAR: says so" says "no unencrypted P-256 private key"

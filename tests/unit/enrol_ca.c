@@ -688,7 +688,9 @@ static void a_time_that_is_none_is_refused(void **state)
 		size_t size = make_der(cert, der, sizeof(der));
 		X509_free(cert);
 		assert_int_equal(ak_cert_newer(der, size, NULL, 0, NULL, NOW, &why), -EINVAL);
+		assert_non_null(strstr(why, "its time has not come"));
 		assert_int_equal(ak_cert_newer(der, size, NULL, 0, root.cert, NOW, &why), -EINVAL);
+		assert_non_null(strstr(why, "its time has not come"));
 	}
 	EVP_PKEY_free(ak);
 }

@@ -4,7 +4,8 @@
 
 #define RETRY_MS 500
 // Not all of the time on one connection: one that a forwarder took before the zone listened hangs.
-#define TRY_MS 15000u
+#define TRY_MS	   15000u
+#define TRY_MIN_MS 200
 
 static int64_t now_ms(void)
 {
@@ -13,9 +14,10 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }
 
+// Is there time for a pause, and for a try that can come to something else than a time-out?
 static bool again(int64_t end)
 {
-	if (now_ms() + RETRY_MS >= end)
+	if (now_ms() + RETRY_MS + TRY_MIN_MS >= end)
 		return false;
 	struct timespec pause = {.tv_nsec = RETRY_MS * 1000000l};
 	nanosleep(&pause, NULL);

@@ -23,7 +23,7 @@ static json_t *section_of(json_t *policy, const char *section)
 	return object;
 }
 
-static int no_memory(void)
+int policy_no_memory(void)
 {
 	return fail(EXIT_MEMORY, "policy: out of memory; free some");
 }
@@ -34,9 +34,9 @@ int policy_set(json_t *policy, const char *section, const char *name, json_t *va
 
 	if (!object) {
 		json_decref(value);
-		return no_memory();
+		return policy_no_memory();
 	}
-	return json_object_set_new(object, name, value) ? no_memory() : EXIT_OK;
+	return json_object_set_new(object, name, value) ? policy_no_memory() : EXIT_OK;
 }
 
 int policy_add(json_t *policy, const char *section, const char *list, const char *text)
@@ -49,7 +49,7 @@ int policy_add(json_t *policy, const char *section, const char *list, const char
 	for (size_t i = 0; i < json_array_size(array); i++)
 		if (!strcmp(json_string_value(json_array_get(array, i)), text))
 			return EXIT_OK;
-	return json_array_append_new(array, json_string(text)) ? no_memory() : EXIT_OK;
+	return json_array_append_new(array, json_string(text)) ? policy_no_memory() : EXIT_OK;
 }
 
 // One PEM block, from BEGIN to the end of END's line.
@@ -167,7 +167,7 @@ int policy_load(const char *text, struct cl_policy **policy)
 	int rc = cl_policy_load(text, strlen(text), policy, error);
 
 	if (rc == -ENOMEM)
-		return no_memory();
+		return policy_no_memory();
 	return rc ? fail(EXIT_ERROR,
 			 "policy init: no verifier would take it: %s; check the files that --ca, "
 			 "--crl and --boot-reference name",
@@ -179,7 +179,7 @@ int policy_load(const char *text, struct cl_policy **policy)
 static const char *advice(const char *check)
 {
 	if (!strcmp(check, "ak"))
-		return "take evidence of a node that --ca enrolled and --crl does not revoke";
+		return "check --ca and --crl, or take evidence of a node that they let in";
 	if (!strcmp(check, "test-tpm"))
 		return "take evidence of a machine's own TPM (for tests: --accept-test-tpm)";
 	return "fetch it anew";
@@ -193,14 +193,14 @@ static int check_evidence(const json_t *policy, const char *path, const uint8_t 
 	struct cl_policy *trusted;
 
 	if (!text)
-		return no_memory();
+		return policy_no_memory();
 	int code = policy_load(text, &trusted);
 	if (code)
 		return code;
 	int rc = cl_verify_node(bundle, size, trusted, result);
 	cl_policy_free(trusted);
 	if (rc == -ENOMEM)
-		return no_memory();
+		return policy_no_memory();
 	if (rc)
 		return fail(EXIT_ERROR,
 			    "--firmware-from %s: no verdict: %s; check OpenSSL's set-up", path,

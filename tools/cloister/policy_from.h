@@ -9,6 +9,9 @@
 #include <jansson.h>
 #include <cloister/verify.h>
 
+/* Says so. An exit code. */
+int policy_no_memory(void);
+
 /* Add a text to a list of a section (NULL: of the policy itself), once. */
 int policy_add(json_t *policy, const char *section, const char *list, const char *text);
 /* Set a member of a section; takes `value` over. */

@@ -147,7 +147,7 @@ static int write_policy(const struct init *in)
 	struct cl_policy *policy;
 
 	if (!json || asprintf(&text, "%s\n", json) < 0)
-		return fail(EXIT_MEMORY, "policy init: out of memory; free some");
+		return policy_no_memory();
 	int code = policy_load(text, &policy);
 	if (code)
 		return code;

@@ -254,7 +254,7 @@ static pid_t spawn_qemu(struct supervisor *s, char **argv, int console, int qmp,
 
 static int start_volume(struct supervisor *s)
 {
-	int rc = volume_start(&s->run->opt.volume, s->confine.lease.id);
+	int rc = volume_start(&s->run->opt.volume, s->confine.lease.id, s->confine.lease.dir);
 	return rc ? fail(EXIT_ERROR, "%s: the way to the TPM cannot be made: %s; check limits",
 			 s->st.name, strerror(-rc))
 		  : EXIT_OK;
@@ -544,7 +544,6 @@ static bool end_zone(struct supervisor *s, bool by_itself)
 		by_core = zone_ended(&s->st, reason);
 	}
 	ram_release(&s->ram);
-	// The relay runs as the jail's user, so it ends before that id can be another zone's.
 	volume_close(&s->run->opt.volume);
 	confine_end(&s->confine);
 	for (int i = 0; i < 2; i++)

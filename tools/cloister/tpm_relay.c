@@ -102,12 +102,12 @@ static int confine(uint32_t jail_id)
 	return rc;
 }
 
-pid_t tpm_relay_start(int zone, int tpm, uint32_t jail_id)
+pid_t tpm_relay_start(int zone, int tpm, uint32_t jail_id, int cgroup)
 {
-	pid_t pid = fork();
+	pid_t pid = cgroup < 0 ? fork() : jail_fork(cgroup, 0);
 
 	if (pid != 0)
-		return pid < 0 ? -errno : pid;
+		return pid == -1 && cgroup < 0 ? -errno : pid;
 	// Above both, so that neither is closed by the other's move.
 	int a = fcntl(zone, F_DUPFD, TPM_FD + 1);
 	int b = fcntl(tpm, F_DUPFD, TPM_FD + 1);

@@ -28,8 +28,9 @@ bool tpm_allowed(struct tpm_filter *filter, const uint8_t *command, size_t size)
 
 /*
  * A process that passes commands and answers on, one at a time, until either end closes; jail_id 0:
- * with our user's rights. Its pid or negative errno. Both descriptors stay the caller's.
+ * with our user's rights. It runs in this control group, so that it ends with the jail whoever is
+ * left to end that; -1: in ours. Its pid or negative errno. All descriptors stay the caller's.
  */
-pid_t tpm_relay_start(int zone, int tpm, uint32_t jail_id);
+pid_t tpm_relay_start(int zone, int tpm, uint32_t jail_id, int cgroup);
 
 #endif

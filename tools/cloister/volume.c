@@ -166,7 +166,7 @@ int volume_check(struct volume *v, const struct zone_image *img)
 	return open_file(v);
 }
 
-int volume_start(struct volume *v, uint32_t jail_id)
+int volume_start(struct volume *v, uint32_t jail_id, int cgroup)
 {
 	int tpm[2], control[2];
 
@@ -179,7 +179,7 @@ int volume_start(struct volume *v, uint32_t jail_id)
 	if (!rc) {
 		v->guest_control = control[0];
 		v->control = control[1];
-		pid_t pid = tpm_relay_start(tpm[1], v->tpm_fd, jail_id);
+		pid_t pid = tpm_relay_start(tpm[1], v->tpm_fd, jail_id, cgroup);
 		rc = pid < 0 ? pid : 0;
 		v->relay = pid < 0 ? 0 : pid;
 	}

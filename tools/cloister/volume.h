@@ -39,8 +39,9 @@ int volume_parse(const char *text, struct volume *v);
 /* Does it fit the image? Open and lock it, and the TPM. An exit code. */
 int volume_check(struct volume *v, const struct zone_image *img);
 
-/* The relay and the sockets that QEMU inherits; jail_id 0: no jail. 0 or negative errno. */
-int volume_start(struct volume *v, uint32_t jail_id);
+/* The relay and the sockets that QEMU inherits; jail_id 0: no jail; the jail's control group, or
+ * -1. 0 or negative errno. */
+int volume_start(struct volume *v, uint32_t jail_id, int cgroup);
 
 /* QEMU has inherited its ends. */
 void volume_started(struct volume *v);

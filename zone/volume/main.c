@@ -143,11 +143,12 @@ static int create(struct volume *v, enum counter_state state)
 		return refuse(v, "%s: %s", what, strerror(-rc));
 	rc = fs_wipe(LUKS_PATH);
 	luks_close();
-	int opened = luks_open(DISK, &v->keys, uuid, LUKS_JOURNAL, &what);
-	if (opened)
-		return refuse(v, "%s: %s", what, strerror(-opened));
-	if (!rc)
-		rc = fs_make(LUKS_PATH, v->uid, v->gid);
+	if (rc)
+		return refuse(v, "it cannot be written over: %s", strerror(-rc));
+	rc = luks_open(DISK, &v->keys, uuid, LUKS_JOURNAL, &what);
+	if (rc)
+		return refuse(v, "%s: %s", what, strerror(-rc));
+	rc = fs_make(LUKS_PATH, v->uid, v->gid);
 	if (rc)
 		return refuse(v, "no file system can be made: %s; is the file large enough?",
 			      strerror(-rc));
