@@ -91,7 +91,7 @@ int evidence_verb_serve(int argc, char **argv)
 		{"state", required_argument, NULL, 's'},  {"ca", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
 	struct node node = {.tcti = TPM_TCTI_DEFAULT, .lock = PTHREAD_MUTEX_INITIALIZER};
-	const char *state = NODE_STATE_DEFAULT, *listen = LISTEN_DEFAULT, *ca = NULL;
+	const char *state = NULL, *listen = LISTEN_DEFAULT, *ca = NULL;
 	struct address address;
 	int id;
 
@@ -130,5 +130,5 @@ int evidence_verb_serve(int argc, char **argv)
 			    "one",
 			    ca);
 	node.ca = cert;
-	return start(&node, state, &address);
+	return start(&node, state ?: NODE_STATE_DEFAULT, &address);
 }
