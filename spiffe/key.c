@@ -2,6 +2,7 @@
 // Keys, their PKCS#8 and their JWKs.
 #include "key.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -232,7 +233,7 @@ static int rsa_from_jwk(const json_t *jwk, EVP_PKEY **key, const char **why)
 	if (BN_num_bits(n) < RSA_MIN || !BN_is_odd(n))
 		return refuse(why, "its modulus is none of 2048 to 8192 bits");
 	if (BN_num_bits(e) < 2 || !BN_is_odd(e))
-		return refuse(why, "its exponent is not odd, 1, or of more than 64 bits");
+		return refuse(why, "its exponent is even, 1, or longer than 64 bits");
 	*key = rsa_from(n, e);
 	return *key ? 0 : refuse(why, "OpenSSL cannot make an RSA key of it");
 }
