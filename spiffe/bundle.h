@@ -43,8 +43,9 @@ void spiffe_bundle_free(struct spiffe_bundle *bundle);
  * unknown (section 4.2), an x509-svid without x5c (X509-SVID.md, section 6.2) or whose first
  * certificate is no signing certificate of the entry's key, a jwt-svid without kid, and any whose
  * key cannot be read (RFC 7517, section 5). The document is refused if it is no JWK Set, has a
- * member twice, spiffe_sequence or spiffe_refresh_hint is no integer of 0 or more, or there is more
- * than fits. 0, -EINVAL or -ENOMEM with a sentence in *why; *bundle is then empty.
+ * member twice, spiffe_sequence or spiffe_refresh_hint is no integer of 0 or more, one kid has two
+ * keys, or there is more than fits. What *bundle was before does not matter. 0; -EINVAL or -ENOMEM
+ * with a sentence in *why, and *bundle is then empty.
  */
 int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const char *json,
 		       size_t size, const char **why);

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include "../verify/auto.h"
 #include "base64.h"
 #include "bundle.h"
 #include "json.h"
+#include "../verify/auto.h"
 #include "key.h"
 #include "x509_rules.h"
 

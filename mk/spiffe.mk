@@ -1,0 +1,3 @@
+# SPIFFE IDs, SVIDs and bundles: compiled into who uses them.
+SPIFFE_src := $(wildcard spiffe/*.c)
+SPIFFE_libs := -lcrypto -ljansson
