@@ -33,6 +33,11 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void clv_deadline(struct clv_socket *s, unsigned int timeout_ms)
+{
+	s->deadline_ms = now_ms() + timeout_ms;
+}
+
 static int wait_for(struct clv_socket *s, short events)
 {
 	for (;;) {
@@ -97,7 +102,7 @@ int clv_connect(struct clv_socket *s, const char *host, uint16_t port, unsigned 
 	int rc;
 
 	s->fd = -1;
-	s->deadline_ms = now_ms() + timeout_ms;
+	clv_deadline(s, timeout_ms);
 	snprintf(service, sizeof(service), "%u", port);
 	rc = getaddrinfo(host, service, &hints, &list);
 	if (rc)

@@ -20,6 +20,8 @@ __attribute__((format(printf, 3, 4))) int clv_error(char error[CL_ERROR_SIZE], i
 int clv_connect(struct clv_socket *s, const char *host, uint16_t port, unsigned int timeout_ms,
 		char error[CL_ERROR_SIZE]);
 void clv_close(struct clv_socket *s);
+/* From now on. */
+void clv_deadline(struct clv_socket *s, unsigned int timeout_ms);
 
 /* All of it, or a negative errno. */
 int clv_send(struct clv_socket *s, const void *data, size_t size);
