@@ -1,45 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "message.h"
-#include <errno.h>
 #include <string.h>
-#include "../core/evidence/cbor.h"
-#include "../verify/cbor_in.h"
+#include "array.h"
 
 enum kind { HELLO = 1, PROOF = 2, REFUSAL = 3 };
 
 #define CBOR_NULL 0xf6 /* RFC 8949, section 3.3 */
-
-static int done(const struct cbor_out *out)
-{
-	return out->full ? -ENOSPC : (int)out->len;
-}
-
-static void begin(struct cbor_out *out, uint8_t *data, size_t max, size_t items, enum kind kind)
-{
-	cbor_begin(out, data, max);
-	cbor_put_array(out, items);
-	cbor_put_uint(out, kind);
-}
 
 int message_put_hello(const uint8_t nonce[CHANNEL_NONCE_SIZE], const char *protocol, uint8_t *data,
 		      size_t max)
 {
 	struct cbor_out out;
 
-	begin(&out, data, max, 3, HELLO);
+	array_begin(&out, data, max, 3, HELLO);
 	cbor_put_bytes(&out, nonce, CHANNEL_NONCE_SIZE);
 	cbor_put_text(&out, protocol);
-	return done(&out);
+	return array_end(&out);
 }
 
 int message_put_proof(const uint8_t *evidence, size_t size, uint8_t *data, size_t max)
 {
 	struct cbor_out out;
 
-	begin(&out, data, max, 2, PROOF);
+	array_begin(&out, data, max, 2, PROOF);
 	if (evidence) {
 		cbor_put_bytes(&out, evidence, size);
-		return done(&out);
+		return array_end(&out);
 	}
 	if (out.full || out.len == max)
 		return -ENOSPC;
@@ -53,24 +39,15 @@ int message_put_refusal(const char *reason, uint8_t *data, size_t max)
 	struct cbor_out out;
 
 	strncat(text, reason, CHANNEL_REASON_MAX);
-	begin(&out, data, max, 2, REFUSAL);
+	array_begin(&out, data, max, 2, REFUSAL);
 	cbor_put_text(&out, text);
-	return done(&out);
+	return array_end(&out);
 }
 
 static int wrong(const char **why, const char *reason)
 {
 	*why = reason;
 	return -EPROTO;
-}
-
-// The head of every message; *in is then behind it.
-static int open_message(struct clv_cbor *in, const uint8_t *data, size_t size, uint64_t *items,
-			uint64_t *kind)
-{
-	*in = (struct clv_cbor){.at = data, .end = data + size};
-	return clv_cbor_take(in, CLV_ARRAY, items) || clv_cbor_take(in, CLV_UINT, kind) ? -EPROTO
-											: 0;
 }
 
 // Printable ASCII only, of at most `max` bytes.
@@ -97,7 +74,7 @@ int message_take_hello(const uint8_t *data, size_t size, uint8_t nonce[CHANNEL_N
 	const uint8_t *bytes;
 	size_t length;
 
-	if (open_message(&in, data, size, &items, &kind) || kind != HELLO || items != 3)
+	if (array_open(&in, data, size, &items, &kind) || kind != HELLO || items != 3)
 		return wrong(why, "the peer's first message is no hello");
 	if (clv_cbor_take_string(&in, CLV_BYTES, &bytes, &length) || length != CHANNEL_NONCE_SIZE)
 		return wrong(why, "the hello has no nonce of 32 bytes");
@@ -128,7 +105,7 @@ int message_take_proof(const uint8_t *data, size_t size, struct message_proof *p
 	uint64_t items, kind;
 
 	memset(proof, 0, sizeof(*proof));
-	if (open_message(&in, data, size, &items, &kind) || items != 2 ||
+	if (array_open(&in, data, size, &items, &kind) || items != 2 ||
 	    (kind != PROOF && kind != REFUSAL))
 		return wrong(why, "neither a proof nor a refusal");
 	if (kind == REFUSAL)
