@@ -11,8 +11,9 @@
 
 struct issuer_authority {
 	/*
-	 * What the zone of this verdict gets, until release() is called with it; NULL: nothing. Any
-	 * number of threads may ask at a time.
+	 * What the zone of this verdict gets, until release() is called with it; NULL: nothing. All
+	 * is in order: IDs of the trust domain, hints and names of files that are unique. A NUL
+	 * follows each text. Any number of threads may ask at a time.
 	 */
 	const struct wire_grants *(*hold)(struct issuer_authority *authority,
 					  const struct cl_verdict_result *zone);
