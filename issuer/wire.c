@@ -13,7 +13,7 @@ static int wrong(const char **why, const char *reason)
 
 static void put_span(struct cbor_out *out, const struct wire_span *s)
 {
-	cbor_put_bytes(out, s->data, s->size);
+	cbor_put_bytes(out, s->size ? s->data : (const uint8_t *)"", s->size);
 }
 
 static int take_span(struct clv_cbor *in, struct wire_span *s)
