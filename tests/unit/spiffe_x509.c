@@ -295,8 +295,8 @@ static void bad_intermediates(void **state)
 	} bad[] = {
 		{{.subject = "B", .constraints = "critical,CA:FALSE"}, "invalid CA"},
 		{{.subject = "B", .constraints = ""}, "invalid CA"},
-		{{.subject = "B", .usage = "critical,digitalSignature"}, "keyCertSign"},
-		{{.subject = "B", .usage = "critical,cRLSign"}, "keyCertSign"},
+		{{.subject = "B", .usage = "critical,digitalSignature"}, "invalid CA"},
+		{{.subject = "B", .usage = "critical,cRLSign"}, "invalid CA"},
 		{{.subject = "B", .usage = ""}, "keyCertSign"},
 		{{.subject = "B", .usage = "keyCertSign"}, "marked critical"},
 		{{.subject = "B", .san = "URI:" WEB}, "has a path"},
@@ -318,8 +318,7 @@ static void bad_intermediates(void **state)
 		start(forge_leaf(leaf_key, &ca, NULL));
 		then(ca.cert);
 		assert_int_equal(check(), -EINVAL);
-		// OpenSSL may be first to see it, or the rules.
-		if (!strstr(why, bad[i].why) && !strstr(why, "ertificate"))
+		if (!strstr(why, bad[i].why))
 			fail_msg("intermediate %zu: \"%s\"", i, why);
 		forged_free(&ca);
 	}
