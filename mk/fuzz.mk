@@ -28,6 +28,8 @@ FUZZ_cloister := $(addprefix tools/cloister/,options.c qemu_args.c state.c proce
 FUZZ_enrol := tests/unit/enrol_make.c core/evidence/cbor.c verify/cbor_in.c verify/socket.c \
 	$(addprefix tools/node/,public.c credential.c wire.c bundle.c ek_cert.c ak_cert.c enroll.c \
 	nodes.c serve_route.c) tools/cloister/options.c tools/launch/size.c
+FUZZ_spiffe := tests/unit/spiffe_forge.c $(SPIFFE_src)
+FUZZ_spiffe_flags := -Ispiffe -Itests/unit
 
 define fuzz
 FUZZ_TARGETS += $(1)
@@ -61,6 +63,10 @@ $(eval $(call fuzz,image,$(FUZZ_image),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,zone_json,$(LAUNCH_src),-Itools/launch,-ljansson -lcrypto))
 $(eval $(call fuzz,cloister,$(FUZZ_cloister),-Itools/cloister,-ljansson))
 $(eval $(call fuzz,zone_init,zone/cmdline.c zone/workload.c))
+$(eval $(call fuzz,spiffe_id,$(addprefix spiffe/,id.c base64.c json.c),-Ispiffe,$(SPIFFE_libs)))
+$(eval $(call fuzz,spiffe_x509,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
+$(eval $(call fuzz,spiffe_jwt,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
+$(eval $(call fuzz,spiffe_bundle,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 	$(call say,CC,$@)

@@ -422,7 +422,55 @@ def policies():
             seed('policy', b'{"version":1,' + at[1:].encode())
 
 
+def spiffe():
+    web = b'spiffe://example.org/web'
+    for text in (web, b'spiffe://example.org', b'spiffe://a.b-c_d/X/y.z', b'spiffe://a/../b',
+                 b'spiffe://a//b', b'spiffe://a/b/', b'spiffe://' + b'a' * 256):
+        seed('spiffe_id', b'\0' + text)
+    for text in (b'Zg==', b'Zm8=', b'Zm9v', b'Zg', b'_-_-', b'/+/+'):
+        seed('spiffe_id', b'\1' + text)
+        seed('spiffe_id', b'\2' + text)
+    for text in (b'{"a":[1,{"b":"\\"[{"}],"c":null}', b'{"a":1,"a":2}', b'[' * 20 + b']' * 20):
+        seed('spiffe_id', b'\3' + text)
+
+    # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.
+    for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0),
+                                         (5, 1, 1, 0), (1, 1, 2, 0), (1, 1, 1, 9), (33, 5, 1, 11)):
+        name = b'\2\1/a' * uris
+        seed('spiffe_x509', struct.pack('<BBHBB', 4, flags, usage, uris, purposes) + name)
+    seed('spiffe_x509', b'\4\1\1\0\1\0\x20\0' + web)
+    for what in (2, 3):
+        seed('spiffe_x509', bytes([what]) + b'\0\0')
+        for at in (5, 40, 100, 200, 300):
+            seed('spiffe_x509', bytes([what, 1]) + struct.pack('<H', at) + b'\x55\0')
+    for name in (b'\x82\x0fweb.example.org', b'\x86\x18' + web):
+        seed('spiffe_x509', b'\5\x30' + bytes([len(name)]) + name)
+
+    seed('spiffe_jwt', b'\1\0\0')
+    seed('spiffe_jwt', b'\5\0\0')
+    claims = b'{"sub":"%s","aud":["reports"],"exp":1800000060,"nbf":1799999999,"iat":1}' % web
+    for header in (b'{"alg":"ES256"}', b'{"alg":"ES256","kid":"k","typ":"JWT"}', b'{"alg":"none"}',
+                   b'{"alg":"ES256","crit":["exp"]}', b'{"alg":"HS256","kid":"k","typ":"JOSE"}'):
+        seed('spiffe_jwt', b'\2' + header + b'\0' + claims)
+    for claims in (b'{"sub":"%s","aud":"reports","exp":1.8e9}' % web, b'{"sub":"%s"}' % web,
+                   b'{"sub":"spiffe://other.org/web","aud":[],"exp":"1"}'):
+        seed('spiffe_jwt', b'\2{"alg":"ES256"}\0' + claims)
+    # RFC 7517, appendix A.1
+    ec = (b'"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",'
+          b'"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"')
+    rsa = b'"kty":"RSA","n":"%s","e":"AQAB"' % (b'_' * 342)
+    for key in (ec, rsa[:-3] + b'g"', rsa.replace(b'_"', b'w"')):
+        seed('spiffe_jwt', b'\3{' + key + b'}')
+        seed('spiffe_bundle', b'\1{"keys":[{"use":"jwt-svid","kid":"a",' + key + b'}],'
+             b'"spiffe_sequence":1,"spiffe_refresh_hint":300}')
+        seed('spiffe_bundle', b'\1{"keys":[{"use":"x509-svid","x5c":["AAAA"],' + key + b'}]}')
+    seed('spiffe_bundle', b'\0\0\0')
+    for at in (40, 200, 400, 700, 1000):
+        seed('spiffe_bundle', b'\0\1' + struct.pack('<H', at) + b'A\0')
+
+
 def main():
+    spiffe()
     enrolments()
     policies()
     pages()
