@@ -13,7 +13,7 @@ all: $(BUILD)/tests/spiffe
 $(BUILD)/bench/spiffe_bench: bench/spiffe/spiffe_bench.c $(SPIFFE_src) $(wildcard spiffe/*.h verify/*.h) mk/spiffe.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED) -Ispiffe -o $@ $(filter %.c,$^) $(SPIFFE_libs)
+	$(Q)$(CC) $(HOSTED) -o $@ $(filter %.c,$^) $(SPIFFE_libs)
 
 #: make bench-spiffe   SVIDs issued and checked a second, on one core, against the bare signatures
 .PHONY: bench-spiffe

@@ -14,6 +14,7 @@
 
 #define USE_X509 "x509-svid"
 #define USE_JWT	 "jwt-svid"
+#define X5C_MAX	 (SPIFFE_CERT_MAX / 3u * 4u + 4u) // characters
 #define IGNORED	 1 // besides 0 and negative errnos: an entry that is of no use here
 
 // X509-SVID.md, section 6.2: the first value of x5c.
@@ -30,7 +31,7 @@ static int read_x509(struct spiffe_bundle *bundle, const json_t *entry, EVP_PKEY
 	ssize_t size;
 	int rc = IGNORED;
 
-	if (!text || length > 4 * (SPIFFE_CERT_MAX / 3 + 1))
+	if (!text || length > X5C_MAX)
 		return IGNORED;
 	der = malloc(SPIFFE_BASE64_ROOM(length));
 	if (!der) {

@@ -8,12 +8,14 @@
 
 #include <stdbool.h>
 #include <openssl/x509v3.h>
+#include "key.h"
 
 #define SPIFFE_CSR_MAX 8192u /* bytes of DER */
 
 struct spiffe_csr {
-	EVP_PKEY *key;	      /* of P-256 */
-	GENERAL_NAMES *names; /* asked for; NULL if none are */
+	EVP_PKEY *key;			  /* of P-256 */
+	uint8_t point[SPIFFE_POINT_SIZE]; /* the same, as certificates have it */
+	GENERAL_NAMES *names;		  /* asked for; NULL if none are */
 };
 
 /* Its signature is verified here, once. 0, or -EINVAL with a sentence in *why. */

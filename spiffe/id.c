@@ -2,6 +2,7 @@
 // The characters and shape of SPIFFE IDs (SPIFFE-ID.md, sections 2.1 to 2.3).
 #include "id.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SCHEME_SIZE (sizeof(SPIFFE_SCHEME) - 1)
@@ -82,20 +83,18 @@ int spiffe_id_parse(struct spiffe_id *id, const char *text, size_t size, const c
 
 int spiffe_id_make(struct spiffe_id *id, const char *domain, const char *path, const char **why)
 {
-	size_t domain_size = strlen(domain), path_size = strlen(path);
-	char text[SPIFFE_ID_MAX];
+	char text[SPIFFE_ID_MAX + 1];
+	int size;
 
 	// Before it is put together: a name with a slash would move the border.
-	if (spiffe_domain_check(domain, domain_size, why))
+	if (spiffe_domain_check(domain, strlen(domain), why))
 		return -EINVAL;
-	if (path_size && *path != '/')
+	if (*path && *path != '/')
 		return refuse(why, "the path does not begin with a slash");
-	if (path_size > sizeof(text) - SCHEME_SIZE - domain_size)
+	size = snprintf(text, sizeof(text), SPIFFE_SCHEME "%s%s", domain, path);
+	if (size < 0 || size > (int)SPIFFE_ID_MAX)
 		return refuse(why, "the SPIFFE ID is longer than 2048 bytes");
-	memcpy(text, SPIFFE_SCHEME, SCHEME_SIZE);
-	memcpy(text + SCHEME_SIZE, domain, domain_size);
-	memcpy(text + SCHEME_SIZE + domain_size, path, path_size);
-	return spiffe_id_parse(id, text, SCHEME_SIZE + domain_size + path_size, why);
+	return spiffe_id_parse(id, text, (size_t)size, why);
 }
 
 const char *spiffe_id_path(const struct spiffe_id *id)

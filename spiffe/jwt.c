@@ -26,14 +26,15 @@ static int refuse(const char **why, const char *reason)
 static json_t *claims_of(const struct spiffe_jwt_grant *grant)
 {
 	json_t *aud = json_array();
+	json_int_t now = grant->now;
 
 	for (size_t i = 0; i < grant->nr_aud; i++)
 		if (json_array_append_new(aud, json_string(grant->aud[i]))) {
 			json_decref(aud);
 			return NULL;
 		}
-	return json_pack("{s:s, s:o, s:I, s:I}", "sub", grant->sub->text, "aud", aud, "iat",
-			 (json_int_t)grant->now, "exp", (json_int_t)(grant->now + grant->lifetime));
+	return json_pack("{s:s, s:o, s:I, s:I}", "sub", grant->sub->text, "aud", aud, "iat", now,
+			 "exp", now + grant->lifetime);
 }
 
 // Takes json over. NULL if there is no memory, or it holds what is no UTF-8.

@@ -63,6 +63,45 @@ EVP_PKEY *spiffe_key_new(void)
 	return EVP_EC_gen(SN_X9_62_prime256v1);
 }
 
+static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
+{
+	AUTO(clv_free_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *key = NULL;
+
+	if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		return NULL;
+	return key;
+}
+
+// OpenSSL takes no point that is not on the curve; the cofactor of all three is 1.
+static EVP_PKEY *from_point(const struct curve *curve, const uint8_t *point)
+{
+	uint8_t bytes[1 + 2 * COORD_MAX];
+	char group[32];
+
+	memcpy(group, curve->group, strlen(curve->group) + 1);
+	memcpy(bytes, point, 1 + 2 * curve->size);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, bytes,
+						  1 + 2 * curve->size),
+		OSSL_PARAM_construct_end(),
+	};
+	return from_params("EC", params);
+}
+
+EVP_PKEY *spiffe_key_from_point(const uint8_t point[SPIFFE_POINT_SIZE])
+{
+	EVP_PKEY *key = NULL;
+
+	ERR_set_mark();
+	if (point[0] == POINT_CONVERSION_UNCOMPRESSED)
+		key = from_point(&curves[SPIFFE_KEY_P256], point);
+	ERR_pop_to_mark();
+	return key;
+}
+
 int spiffe_key_to_der(const EVP_PKEY *key, uint8_t **der)
 {
 	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
@@ -165,23 +204,11 @@ static size_t number_of(const json_t *jwk, const char *member, uint8_t *out, siz
 	return (size_t)made;
 }
 
-static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
-{
-	AUTO(clv_free_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	EVP_PKEY *key = NULL;
-
-	if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		return NULL;
-	return key;
-}
-
 static int ec_from_jwk(const json_t *jwk, EVP_PKEY **key, const char **why)
 {
 	const char *crv = json_string_value(json_object_get(jwk, "crv"));
 	uint8_t point[1 + 2 * COORD_MAX] = {POINT_CONVERSION_UNCOMPRESSED};
 	const struct curve *curve = NULL;
-	char group[32];
 	size_t size;
 
 	for (size_t i = SPIFFE_KEY_P256; crv && i <= SPIFFE_KEY_P521; i++)
@@ -194,14 +221,7 @@ static int ec_from_jwk(const json_t *jwk, EVP_PKEY **key, const char **why)
 	if (number_of(jwk, "x", point + 1, size) != size ||
 	    number_of(jwk, "y", point + 1 + size, size) != size)
 		return refuse(why, "its x or y is no coordinate on its curve");
-	memcpy(group, curve->group, strlen(curve->group) + 1);
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size),
-		OSSL_PARAM_construct_end(),
-	};
-	// OpenSSL takes no point that is not on the curve; the cofactor of all three is 1.
-	*key = from_params("EC", params);
+	*key = from_point(curve, point);
 	return *key ? 0 : refuse(why, "its x and y are no point on its curve");
 }
 

@@ -25,6 +25,11 @@ enum spiffe_key_kind spiffe_key_kind(const EVP_PKEY *key);
 /* A fresh P-256 key; NULL if OpenSSL fails. */
 EVP_PKEY *spiffe_key_new(void);
 
+#define SPIFFE_POINT_SIZE 65u
+
+/* The P-256 key of 4 ‖ x ‖ y (SEC 1, section 2.3.3); NULL if that is no point on the curve. */
+EVP_PKEY *spiffe_key_from_point(const uint8_t point[SPIFFE_POINT_SIZE]);
+
 /*
  * The private key as unencrypted PKCS#8 (RFC 5958), as the Workload API hands it out: the size, or
  * -ENOMEM. For OPENSSL_clear_free(der, size).

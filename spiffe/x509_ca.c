@@ -188,7 +188,7 @@ static bool fill_leaf(X509 *cert, const struct spiffe_ca *ca, const struct spiff
 		    spiffe_set_serial(cert, svid->serial) &&
 		    spiffe_set_times(cert, svid->not_before, svid->not_after) &&
 		    X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) == 1 &&
-		    X509_set_pubkey(cert, csr->key) == 1;
+		    spiffe_set_point(cert, csr->point);
 
 	for (size_t i = 0; good && i < SPIFFE_CA_FIXED; i++)
 		good = X509_add_ext(cert, ca->fixed[i], -1) == 1;

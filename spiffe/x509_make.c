@@ -24,6 +24,19 @@ bool spiffe_set_times(X509 *cert, time_t from, time_t to)
 	       ASN1_TIME_set(X509_getm_notAfter(cert), to);
 }
 
+bool spiffe_set_point(X509 *cert, const uint8_t point[SPIFFE_POINT_SIZE])
+{
+	uint8_t *copy = OPENSSL_memdup(point, SPIFFE_POINT_SIZE);
+
+	if (copy &&
+	    X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(cert),
+				   OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+				   OBJ_nid2obj(NID_X9_62_prime256v1), copy, SPIFFE_POINT_SIZE) == 1)
+		return true;
+	OPENSSL_free(copy);
+	return false;
+}
+
 X509_EXTENSION *spiffe_extension(X509 *issuer, X509 *cert, int nid, const char *value)
 {
 	X509V3_CTX context;

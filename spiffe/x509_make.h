@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 #include <openssl/x509v3.h>
+#include "key.h"
 
 #define SPIFFE_SERIAL_SIZE 16u
 
@@ -14,6 +15,8 @@
 bool spiffe_set_serial(X509 *cert, uint8_t serial[SPIFFE_SERIAL_SIZE]);
 /* Seconds since 1970, in UTC. */
 bool spiffe_set_times(X509 *cert, time_t from, time_t to);
+/* A P-256 key, by its point: X509_set_pubkey() takes many times as long. */
+bool spiffe_set_point(X509 *cert, const uint8_t point[SPIFFE_POINT_SIZE]);
 /* As a line of OpenSSL's configuration has it. */
 X509_EXTENSION *spiffe_extension(X509 *issuer, X509 *cert, int nid, const char *value);
 /* From the key that cert has. */

@@ -10,11 +10,11 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "csr.h"
-#include "jwt.h"
-#include "key.h"
-#include "x509_ca.h"
-#include "x509_check.h"
+#include "../../spiffe/csr.h"
+#include "../../spiffe/jwt.h"
+#include "../../spiffe/key.h"
+#include "../../spiffe/x509_ca.h"
+#include "../../spiffe/x509_check.h"
 
 #define ROUNDS	10000u
 #define WARM_UP 500u
