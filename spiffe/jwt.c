@@ -154,17 +154,14 @@ struct header {
 };
 
 // JWT-SVID.md, section 2: alg, kid and typ, and nothing else.
-static int read_header(json_t *json, struct header *header, const char **why)
+static int read_header(const json_t *json, struct header *header, const char **why)
 {
 	const json_t *alg = json_object_get(json, "alg"), *kid = json_object_get(json, "kid");
 	const json_t *typ = json_object_get(json, "typ");
-	const char *member;
-	json_t *value;
 
-	json_object_foreach(json, member, value) if (
-		value != alg && value != kid &&
-		value != typ) return refuse(why,
-					    "the token's header has more than alg, kid and typ");
+	if (json_object_size(json) !=
+	    (size_t)(alg != NULL) + (size_t)(kid != NULL) + (size_t)(typ != NULL))
+		return refuse(why, "the token's header has more than alg, kid and typ");
 	header->alg = json_is_string(alg) ? spiffe_alg_find(json_string_value(alg)) : NULL;
 	if (!header->alg)
 		return refuse(why, "the token's alg is none that JWT-SVIDs may have");

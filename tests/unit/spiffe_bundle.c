@@ -428,6 +428,9 @@ static void additions(void **state)
 	struct forged leaf = {root.key, forge_leaf(root.key, NULL, NULL)};
 	EVP_PKEY *weak = forge_key("RSA-1024"), *edwards = forge_key("ED25519");
 	struct forged strange = {edwards, forge_authority(edwards, NULL, NULL)};
+	// Twice a key usage, of which the first is good.
+	struct forged doubled =
+		forge_ca(NULL, &(struct forge_rules){.other = "keyUsage=critical,keyCertSign"});
 	uint8_t bytes[8192];
 	size_t size;
 
@@ -444,6 +447,7 @@ static void additions(void **state)
 	assert_int_equal(spiffe_bundle_add_jwt(&bundle, "c", edwards, 0, &why), -EINVAL);
 	assert_int_equal(add_cert(&bundle, leaf.cert), -EINVAL);
 	assert_int_equal(add_cert(&bundle, strange.cert), -EINVAL);
+	assert_int_equal(add_cert(&bundle, doubled.cert), -EINVAL);
 	assert_int_equal(spiffe_bundle_add_x509(&bundle, bytes, 0, &why), -EINVAL);
 	X509_up_ref(second.cert);
 	size = forge_append(bytes, 0, sizeof(bytes), second.cert);
@@ -458,6 +462,7 @@ static void additions(void **state)
 	spiffe_bundle_free(&bundle);
 	X509_free(leaf.cert);
 	forged_free(&strange);
+	forged_free(&doubled);
 	EVP_PKEY_free(weak);
 }
 
