@@ -3,4 +3,4 @@ UNIT += spiffe_jwt
 spiffe_jwt_src = tests/unit/spiffe_jwt.c tests/unit/spiffe_forge.c $(SPIFFE_src)
 spiffe_jwt_flags = -Ispiffe
 spiffe_jwt_libs = $(SPIFFE_libs)
-$(BUILD)/unit/spiffe_jwt: $(wildcard spiffe/*.h)
+$(BUILD)/unit/spiffe_jwt: $(wildcard spiffe/*.[ch] verify/base64url.h)
