@@ -430,7 +430,8 @@ def spiffe():
     for text in (b'Zg==', b'Zm8=', b'Zm9v', b'Zg', b'_-_-', b'/+/+'):
         seed('spiffe_id', b'\1' + text)
         seed('spiffe_id', b'\2' + text)
-    for text in (b'{"a":[1,{"b":"\\"[{"}],"c":null}', b'{"a":1,"a":2}', b'[' * 20 + b']' * 20):
+    for text in (b'{"a":[1,{"b":"\\"[{"}],"c":null}', b'{"a":1,"a":2}', b'{"a":' + b'[' * 15 + b']' * 15 + b'}',
+                 b'{"a":' + b'[' * 16 + b']' * 16 + b'}'):
         seed('spiffe_id', b'\3' + text)
 
     # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.

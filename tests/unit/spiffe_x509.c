@@ -496,6 +496,9 @@ static void authority(void **state)
 	assert_int_equal(spiffe_ca_open(&ca, leaf_key, bytes, (size_t)n, &why), -EINVAL);
 	assert_int_equal(spiffe_ca_open(&ca, key, bytes, (size_t)n - 1, &why), -EINVAL);
 	assert_int_equal(spiffe_ca_open(&ca, key, bytes, 0, &why), -EINVAL);
+	memcpy(der, bytes, (size_t)n);
+	der[n] = 0;
+	assert_int_equal(spiffe_ca_open(&ca, key, der, (size_t)n + 1, &why), -EINVAL);
 	OPENSSL_free(bytes);
 	assert_int_equal(spiffe_ca_self("Example.org", key, &year, &bytes, &why), -EINVAL);
 	assert_int_equal(spiffe_ca_self("a/b", key, &year, &bytes, &why), -EINVAL);
