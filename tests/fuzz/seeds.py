@@ -430,13 +430,13 @@ def spiffe():
     for text in (b'Zg==', b'Zm8=', b'Zm9v', b'Zg', b'_-_-', b'/+/+'):
         seed('spiffe_id', b'\1' + text)
         seed('spiffe_id', b'\2' + text)
-    for text in (b'{"a":[1,{"b":"\\"[{"}],"c":null}', b'{"a":1,"a":2}', b'{"a":' + b'[' * 15 + b']' * 15 + b'}',
-                 b'{"a":' + b'[' * 16 + b']' * 16 + b'}'):
+    for text in (b'{"a":[1,{"b":"\\"[{"}],"c":null}', b'{"a":1,"a":2}',
+                 b'{"a":' + b'[' * 15 + b']' * 15 + b'}', b'{"a":' + b'[' * 16 + b']' * 16 + b'}'):
         seed('spiffe_id', b'\3' + text)
 
     # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.
     for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0),
-                                         (5, 1, 1, 0), (1, 1, 2, 0), (1, 1, 1, 9), (33, 5, 1, 11)):
+                                         (5, 1, 1, 0), (9, 1, 1, 0), (1, 1, 2, 0), (1, 1, 1, 9), (33, 5, 1, 11)):
         name = b'\2\1/a' * uris
         seed('spiffe_x509', struct.pack('<BBHBB', 4, flags, usage, uris, purposes) + name)
     seed('spiffe_x509', b'\4\1\1\0\1\0\x20\0' + web)
@@ -465,6 +465,11 @@ def spiffe():
         seed('spiffe_bundle', b'\1{"keys":[{"use":"jwt-svid","kid":"a",' + key + b'}],'
              b'"spiffe_sequence":1,"spiffe_refresh_hint":300}')
         seed('spiffe_bundle', b'\1{"keys":[{"use":"x509-svid","x5c":["AAAA"],' + key + b'}]}')
+    seed('spiffe_jwt', b'\3{' + rsa.replace(b'_"', b'w"').replace(b'AQAB', b'AQAAAAAAAAAB') + b'}')
+    for kids in ((b'',), (b'a', b'a'), (b'a', b'b')):
+        keys = b','.join(b'{"use":"jwt-svid","kid":"%s",%s}' % (kid, ec) for kid in kids)
+        for sequence in (1, -1):
+            seed('spiffe_bundle', b'\1{"keys":[%s],"spiffe_sequence":%d}' % (keys, sequence))
     seed('spiffe_bundle', b'\0\0\0')
     for at in (40, 200, 400, 700, 1000):
         seed('spiffe_bundle', b'\0\1' + struct.pack('<H', at) + b'A\0')

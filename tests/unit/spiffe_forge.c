@@ -168,12 +168,19 @@ size_t forge_append(uint8_t *to, size_t size, size_t max, X509 *cert)
 
 size_t forge_csr(EVP_PKEY *key, const char *san, const char *digest, uint8_t *to, size_t max)
 {
+	return forge_csr_of(X509_REQ_VERSION_1, key, san, digest, to, max);
+}
+
+size_t forge_csr_of(long version, EVP_PKEY *key, const char *san, const char *digest, uint8_t *to,
+		    size_t max)
+{
 	X509_REQ *req = X509_REQ_new();
 	STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
 	unsigned char *at = to;
 	int size;
 
-	must(req && extensions && X509_REQ_set_pubkey(req, key) == 1);
+	must(req && extensions && X509_REQ_set_version(req, version) == 1 &&
+	     X509_REQ_set_pubkey(req, key) == 1);
 	if (san) {
 		X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
 

@@ -40,12 +40,14 @@ void forged_free(struct forged *forged);
 /* Appends its DER; what there is now. The X509 is freed. */
 size_t forge_append(uint8_t *to, size_t size, size_t max, X509 *cert);
 
-/* A request's DER. san NULL: none. */
+/* A request's DER, of version 1 (which is 0) or another. san NULL: none. */
 size_t forge_csr(EVP_PKEY *key, const char *san, const char *digest, uint8_t *to, size_t max);
+size_t forge_csr_of(long version, EVP_PKEY *key, const char *san, const char *digest, uint8_t *to,
+		    size_t max);
 
 /*
  * header.claims.signature, for free(3). alg is what signs, whatever the header says: one of
- * JWT-SVID's, "none", or "HS256", for which the key's PEM is the secret.
+ * JWT-SVID's, "none", "HS256", for which the key's PEM is the secret, or "DS256": ECDSA in DER.
  */
 char *forge_jwt(const char *header, const char *claims, const char *alg, EVP_PKEY *key);
 

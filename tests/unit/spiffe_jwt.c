@@ -203,6 +203,18 @@ static void algorithms(void **state)
 	}
 }
 
+// One kind of key for each: no signature of another kind is taken for it.
+static void keys_of_other_kinds(void **state)
+{
+	refused(check(forge_jwt("{\"alg\":\"RS256\",\"kid\":\"p256\"}", CLAIMS, "DS256", p256)),
+		"no key");
+	refused(check(forge_jwt("{\"alg\":\"RS256\"}", CLAIMS, "DS256", p256)), "does not match");
+	refused(check(forge_jwt("{\"alg\":\"ES256\",\"kid\":\"rsa\"}", CLAIMS, "RS256", rsa)),
+		"no key");
+	refused(check(forge_jwt("{\"alg\":\"ES256\",\"kid\":\"p384\"}", CLAIMS, "ES256", p384)),
+		"no key");
+}
+
 static void no_algorithms(void **state)
 {
 	static const char *const bad[] = {
@@ -643,14 +655,15 @@ static void bad_jwks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(issued),	cmocka_unit_test(too_long_to_issue),
-		cmocka_unit_test(algorithms),	cmocka_unit_test(no_algorithms),
-		cmocka_unit_test(headers),	cmocka_unit_test(trust_domains),
-		cmocka_unit_test(subjects),	cmocka_unit_test(audiences),
-		cmocka_unit_test(times),	cmocka_unit_test(malformed_tokens),
-		cmocka_unit_test(long_tokens),	cmocka_unit_test(signatures),
-		cmocka_unit_test(private_keys), cmocka_unit_test(public_keys),
-		cmocka_unit_test(known_keys),	cmocka_unit_test(bad_jwks),
+		cmocka_unit_test(issued),	    cmocka_unit_test(too_long_to_issue),
+		cmocka_unit_test(algorithms),	    cmocka_unit_test(keys_of_other_kinds),
+		cmocka_unit_test(no_algorithms),    cmocka_unit_test(headers),
+		cmocka_unit_test(trust_domains),    cmocka_unit_test(subjects),
+		cmocka_unit_test(audiences),	    cmocka_unit_test(times),
+		cmocka_unit_test(malformed_tokens), cmocka_unit_test(long_tokens),
+		cmocka_unit_test(signatures),	    cmocka_unit_test(private_keys),
+		cmocka_unit_test(public_keys),	    cmocka_unit_test(known_keys),
+		cmocka_unit_test(bad_jwks),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

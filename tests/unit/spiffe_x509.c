@@ -611,9 +611,9 @@ static void leaves(void **state)
 	assert_int_equal(svid.not_before, FORGE_NOW - 30);
 	assert_int_equal(svid.not_after, FORGE_NOW + 300);
 	X509_free(cert);
-	// Nothing is put in that was not asked for.
+	// Nothing is put in that was not asked for, as what it is.
 	spiffe_csr_free(&csr);
-	ask(leaf_key, NULL);
+	ask(leaf_key, "email:web.example.org");
 	cert = issue_with(&grant, &svid);
 	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 	assert_int_equal(sk_GENERAL_NAME_num(names), 1);
@@ -708,7 +708,8 @@ static int read_csr(void)
 
 static void requests(void **state)
 {
-	static const char *const kinds[] = {"P-384", "P-521", "RSA", "ED25519"};
+	static const char *const kinds[] = {"P-384",   "P-521",	    "RSA",
+					    "ED25519", "secp256k1", "brainpoolP256r1"};
 	EVP_PKEY *compressed = forge_key("P-256"), *explicit_curve = forge_key("P-256");
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -723,6 +724,11 @@ static void requests(void **state)
 	assert_int_equal(read_csr(), 0);
 	size = forge_csr(leaf_key, NULL, "SHA1", der, sizeof(der));
 	assert_int_equal(read_csr(), -EINVAL);
+	size = forge_csr_of(1, leaf_key, NULL, "SHA256", der, sizeof(der));
+	assert_int_equal(read_csr(), -EINVAL);
+	size = forge_csr(leaf_key, "DER:0102", "SHA256", der, sizeof(der));
+	assert_int_equal(read_csr(), -EINVAL);
+	assert_non_null(strstr(why, "names"));
 	// One encoding of the key: the certificate is to have it.
 	EVP_PKEY_set_utf8_string_param(compressed, "point-format", "compressed");
 	size = forge_csr(compressed, NULL, "SHA256", der, sizeof(der));
@@ -753,6 +759,22 @@ static void requests(void **state)
 	assert_int_equal(read_csr(), -EINVAL);
 }
 
+// As long as can be, and longer.
+static void long_requests(void **state)
+{
+	char san[SPIFFE_CSR_MAX + 64] = "URI:spiffe://example.org/";
+	size_t start = strlen(san);
+
+	memset(san + start, 'a', 7800);
+	size = forge_csr(leaf_key, san, "SHA256", der, sizeof(der));
+	assert_true(size <= SPIFFE_CSR_MAX);
+	assert_int_equal(read_csr(), 0);
+	memset(san + start, 'a', 8150);
+	size = forge_csr(leaf_key, san, "SHA256", der, sizeof(der));
+	assert_true(size > SPIFFE_CSR_MAX);
+	assert_int_equal(read_csr(), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -774,6 +796,7 @@ int main(void)
 		cmocka_unit_test(serials_are_random),
 		cmocka_unit_test(refused_grants),
 		cmocka_unit_test(requests),
+		cmocka_unit_test(long_requests),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
