@@ -43,8 +43,7 @@ static int read_x509(struct spiffe_bundle *bundle, const json_t *entry, EVP_PKEY
 	if (size > 0)
 		cert = spiffe_x509_read(&at, (size_t)size, why);
 	// The entry's own key is the certificate's (RFC 7517, section 4.7).
-	if (cert && at == der + size && X509_get0_pubkey(cert) &&
-	    EVP_PKEY_eq(X509_get0_pubkey(cert), key) == 1) {
+	if (cert && X509_get0_pubkey(cert) && EVP_PKEY_eq(X509_get0_pubkey(cert), key) == 1) {
 		rc = spiffe_bundle_add_x509(bundle, der, (size_t)size, why);
 		if (rc == -EINVAL)
 			rc = IGNORED;

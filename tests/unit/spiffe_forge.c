@@ -223,9 +223,10 @@ static size_t sign(const char *text, size_t size, const char *alg, EVP_PKEY *key
 
 	snprintf(digest, sizeof(digest), "SHA%s", alg + 2);
 	must(ctx && EVP_DigestSignInit_ex(ctx, &key_ctx, digest, NULL, NULL, key, NULL) == 1);
-	if (alg[0] == 'P')
+	if (alg[0] == 'P' || alg[0] == 'X')
 		must(EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
-		     EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, RSA_PSS_SALTLEN_DIGEST) > 0);
+		     EVP_PKEY_CTX_set_rsa_pss_saltlen(
+			     key_ctx, alg[0] == 'P' ? RSA_PSS_SALTLEN_DIGEST : 20) > 0);
 	must(EVP_DigestSign(ctx, sig, &made, (const uint8_t *)text, size) == 1);
 	EVP_MD_CTX_free(ctx);
 	if (alg[0] == 'E') {

@@ -47,7 +47,8 @@ size_t forge_csr_of(long version, EVP_PKEY *key, const char *san, const char *di
 
 /*
  * header.claims.signature, for free(3). alg is what signs, whatever the header says: one of
- * JWT-SVID's, "none", "HS256", for which the key's PEM is the secret, or "DS256": ECDSA in DER.
+ * JWT-SVID's, "none", "HS256", for which the key's PEM is the secret, "DS256": ECDSA in DER, or
+ * "XS256": PSS with a salt of another size than the digest's.
  */
 char *forge_jwt(const char *header, const char *claims, const char *alg, EVP_PKEY *key);
 

@@ -280,6 +280,8 @@ static void bounded_json(void **state)
 	assert_false(takes_depth(SPIFFE_JSON_DEPTH + 1));
 	// What is in a text is no depth.
 	assert_true(takes_json("{\"a\":\"[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
+	assert_true(takes_json("{\"a\":\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
+	assert_true(takes_json("{\"a\":\"\\\\\",\"b\":\"[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
 	assert_true(takes_values(SPIFFE_JSON_VALUES - 2));
 	assert_false(takes_values(SPIFFE_JSON_VALUES - 1));
 }

@@ -203,6 +203,13 @@ static void algorithms(void **state)
 	}
 }
 
+// RFC 7518, section 3.5: the salt is as long as the digest.
+static void salts(void **state)
+{
+	assert_int_equal(check(forge_jwt("{\"alg\":\"PS256\"}", CLAIMS, "PS256", rsa)), 0);
+	refused(check(forge_jwt("{\"alg\":\"PS256\"}", CLAIMS, "XS256", rsa)), "does not match");
+}
+
 // One kind of key for each: no signature of another kind is taken for it.
 static void keys_of_other_kinds(void **state)
 {
@@ -655,15 +662,15 @@ static void bad_jwks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(issued),	    cmocka_unit_test(too_long_to_issue),
-		cmocka_unit_test(algorithms),	    cmocka_unit_test(keys_of_other_kinds),
-		cmocka_unit_test(no_algorithms),    cmocka_unit_test(headers),
-		cmocka_unit_test(trust_domains),    cmocka_unit_test(subjects),
-		cmocka_unit_test(audiences),	    cmocka_unit_test(times),
-		cmocka_unit_test(malformed_tokens), cmocka_unit_test(long_tokens),
-		cmocka_unit_test(signatures),	    cmocka_unit_test(private_keys),
-		cmocka_unit_test(public_keys),	    cmocka_unit_test(known_keys),
-		cmocka_unit_test(bad_jwks),
+		cmocka_unit_test(issued),	cmocka_unit_test(too_long_to_issue),
+		cmocka_unit_test(algorithms),	cmocka_unit_test(keys_of_other_kinds),
+		cmocka_unit_test(salts),	cmocka_unit_test(no_algorithms),
+		cmocka_unit_test(headers),	cmocka_unit_test(trust_domains),
+		cmocka_unit_test(subjects),	cmocka_unit_test(audiences),
+		cmocka_unit_test(times),	cmocka_unit_test(malformed_tokens),
+		cmocka_unit_test(long_tokens),	cmocka_unit_test(signatures),
+		cmocka_unit_test(private_keys), cmocka_unit_test(public_keys),
+		cmocka_unit_test(known_keys),	cmocka_unit_test(bad_jwks),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
