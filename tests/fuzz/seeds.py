@@ -435,8 +435,9 @@ def spiffe():
         seed('spiffe_id', b'\3' + text)
 
     # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.
-    for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0), (1, 65, 1, 0),
-                                         (5, 1, 1, 0), (9, 1, 1, 0), (1, 1, 2, 0), (1, 1, 1, 9), (33, 5, 1, 11)):
+    for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0),
+                                         (1, 65, 1, 0), (5, 1, 1, 0), (9, 1, 1, 0), (1, 1, 2, 0),
+                                         (1, 1, 1, 9), (33, 5, 1, 11)):
         name = b'\2\1/a' * uris
         seed('spiffe_x509', struct.pack('<BBHBB', 4, flags, usage, uris, purposes) + name)
     seed('spiffe_x509', b'\4\1\1\0\1\0\x20\0' + web)
