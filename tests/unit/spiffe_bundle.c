@@ -428,9 +428,10 @@ static void additions(void **state)
 	struct forged leaf = {root.key, forge_leaf(root.key, NULL, NULL)};
 	EVP_PKEY *weak = forge_key("RSA-1024"), *edwards = forge_key("ED25519");
 	struct forged strange = {edwards, forge_authority(edwards, NULL, NULL)};
-	// Twice a key usage, of which the first is good.
+	// One extension twice (RFC 5280, section 4.2).
 	struct forged doubled =
-		forge_ca(NULL, &(struct forge_rules){.other = "keyUsage=critical,keyCertSign"});
+		forge_ca(NULL, &(struct forge_rules){.eku = "serverAuth",
+						     .other = "extendedKeyUsage=clientAuth"});
 	uint8_t bytes[8192];
 	size_t size;
 
