@@ -449,6 +449,7 @@ static void additions(void **state)
 	assert_int_equal(add_cert(&bundle, leaf.cert), -EINVAL);
 	assert_int_equal(add_cert(&bundle, strange.cert), -EINVAL);
 	assert_int_equal(add_cert(&bundle, doubled.cert), -EINVAL);
+	assert_non_null(strstr(why, "malformed"));
 	assert_int_equal(spiffe_bundle_add_x509(&bundle, bytes, 0, &why), -EINVAL);
 	X509_up_ref(second.cert);
 	size = forge_append(bytes, 0, sizeof(bytes), second.cert);
