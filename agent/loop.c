@@ -148,7 +148,7 @@ static void fire_timers(struct loop *loop)
 
 static int until_first(const struct loop *loop, int wait_ms)
 {
-	if (loop->head)
+	if (loop->head || loop->ending)
 		return 0;
 	if (!loop->first)
 		return wait_ms;

@@ -213,8 +213,9 @@ struct message message_validated(const char *spiffe_id, const json_t *claims,
 				 struct account *account)
 {
 	struct arena arena = {.left = SCRATCH_MAX};
-	ValidateJWTSVIDResponse r = VALIDATE_JWTSVIDRESPONSE__INIT;
+	ValidateJWTSVIDResponse r;
 
+	validate_jwtsvidresponse__init(&r);
 	r.spiffe_id = text(spiffe_id);
 	r.claims = claims_struct(claims, &arena);
 	struct message m = r.claims ? pack(account, &r.base)

@@ -28,8 +28,9 @@ static void pack_and_send(struct grpc_call *call, const response_t *response)
 static void send_error(struct grpc_call *call, response_t *response, enum grpc_status status,
 		       const char *why)
 {
-	failure_t error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
+	failure_t error;
 
+	grpc__reflection__v1__error_response__init(&error);
 	error.error_code = (int32_t)status;
 	error.error_message = (char *)(uintptr_t)why;
 	response->message_response_case =
@@ -80,9 +81,10 @@ static void send_services(struct grpc_call *call, response_t *response)
 
 static void answer(struct grpc_call *call, request_t *request)
 {
-	response_t response = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
+	response_t response;
 	struct bytes files[SCHEMA_FILES_MAX];
 
+	grpc__reflection__v1__server_reflection_response__init(&response);
 	response.valid_host = request->host;
 	response.original_request = request;
 	switch (request->message_request_case) {

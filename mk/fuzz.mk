@@ -67,11 +67,16 @@ $(eval $(call fuzz,spiffe_id,$(addprefix spiffe/,id.c base64.c json.c),-Ispiffe,
 $(eval $(call fuzz,spiffe_x509,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_jwt,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_bundle,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
+$(eval $(call fuzz,workload_api,$(AGENT_src) $(AGENT_pb),-isystem $(AGENT_gen),$(AGENT_libs)))
 
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_BASE_FLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+# Generated headers, and code that is not ours to warn about.
+$(AGENT_src:%.c=$(FUZZ_OUT)/obj/%.o) $(FUZZ_OUT)/obj/tests/fuzz/workload_api.o: $(AGENT_gen)/made
+$(AGENT_src:%.c=$(FUZZ_OUT)/obj/%.o): FUZZ_FLAGS := -isystem $(AGENT_gen)
+$(AGENT_pb:%.c=$(FUZZ_OUT)/obj/%.o): FUZZ_FLAGS := -isystem $(AGENT_gen) -w
 # The page cipher and the model's checks would otherwise take most of the time.
 $(FUZZ_OUT)/obj/core/cipher/%.o: FUZZ_FLAGS := -O2
 $(FUZZ_OUT)/obj/tests/fuzz/machine.o: FUZZ_FLAGS := -O2 -fno-sanitize=fuzzer-no-link,address,undefined

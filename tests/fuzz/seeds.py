@@ -476,8 +476,65 @@ def spiffe():
         seed('spiffe_bundle', b'\0\1' + struct.pack('<H', at) + b'A\0')
 
 
+def frame(kind, flags, stream, payload=b''):
+    return struct.pack('>I', len(payload))[1:] + bytes([kind, flags]) + \
+        struct.pack('>I', stream) + payload
+
+
+def fields(path, *more):
+    """A header block, each field literal and never indexed (RFC 7541, section 6.2.3)."""
+    block = b''
+    for name, value in ((b':method', b'POST'), (b':scheme', b'http'), (b':path', path),
+                        (b':authority', b'localhost'), (b'te', b'trailers'),
+                        (b'content-type', b'application/grpc'),
+                        (b'workload.spiffe.io', b'true'), *more):
+        block += b'\x10' + bytes([len(name)]) + name + bytes([len(value)]) + value
+    return block
+
+
+def message(body=b''):
+    return b'\0' + struct.pack('>I', len(body)) + body
+
+
+def field(number, value):
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def workload_api():
+    start = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0)
+    small = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, struct.pack('>HI', 4, 7))
+
+    def call(stream, path, *bodies):
+        if b'.' not in path:
+            path = b'/SpiffeWorkloadAPI/' + path
+        return frame(1, 4, stream, fields(path)) + \
+            frame(0, 1, stream, b''.join(message(b) for b in bodies))
+    reflection = b'/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
+    calls = [(b'FetchX509SVID', b''), (b'FetchX509Bundles', b''), (b'FetchJWTBundles', b''),
+             (b'FetchJWTSVID', field(1, b'audience')), (b'FetchJWTSVID', field(1, b'later')),
+             (b'FetchJWTSVID', field(1, b'no') + field(2, b'spiffe://example.org/own')),
+             (b'ValidateJWTSVID', field(1, b'a') + field(2, b'{"sub":["x",1,{"y":null}]}')),
+             (b'FetchWITSVID', b''), (b'Nothing', b''), (b'FetchX509SVID', b'', b''),
+             (reflection, field(7, b''), field(3, b'workload.proto'),
+              field(4, b'SpiffeWorkloadAPI.FetchX509SVID')),
+             (reflection.replace(b'v1', b'v1alpha'), field(4, b'google.protobuf.Struct'))]
+    for how in (0, 5, 14, 31):
+        for c in calls:
+            seed('workload_api', bytes([how, 7]) + start + call(1, *c))
+        seed('workload_api', bytes([how, 63]) + start +
+             b''.join(call(2 * i + 1, *c) for i, c in enumerate(calls)) + frame(6, 0, 0, bytes(8)) +
+             frame(3, 0, 1, bytes(4)))
+        seed('workload_api', bytes([how, 9]) + small + call(1, *calls[0]) +
+             frame(8, 0, 1, b'\0\0\0\7') * 3 + frame(8, 0, 1, b'\0\1\0\0') + frame(7, 0, 0, bytes(8)))
+    head = fields(b'/SpiffeWorkloadAPI/FetchX509SVID', (b'grpc-timeout', b'1m'),
+                  (b'grpc-encoding', b'gzip'))
+    seed('workload_api', b'\0\0' + start + frame(1, 0, 1, head[:40]) + frame(9, 0, 1, head[40:80]) +
+         frame(9, 4, 1, head[80:]) + frame(0, 1, 1, b'\1' + message()[1:]))
+
+
 def main():
     spiffe()
+    workload_api()
     enrolments()
     policies()
     pages()
