@@ -81,8 +81,8 @@ class Raw:
                 out.append((self.buffer[3], self.buffer[4],
                             int.from_bytes(self.buffer[5:9], 'big'), self.buffer[9:9 + size]))
                 self.buffer = self.buffer[9 + size:]
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([self.s], [], [], left)[0]:
+            left = max(0, until - time.monotonic())
+            if not select.select([self.s], [], [], left)[0]:
                 break
             try:
                 data = self.s.recv(65536)
