@@ -24,7 +24,10 @@ static void timer_fired(struct loop_timer *timer)
 	struct grpc_call *call =
 		(struct grpc_call *)((char *)timer - offsetof(struct grpc_call, timer));
 
-	grpc_finish(call, GRPC_DEADLINE_EXCEEDED, "the time for this call is over");
+	if (call->finished)
+		h2_enough(h2_of(call), call->stream);
+	else
+		grpc_finish(call, GRPC_DEADLINE_EXCEEDED, "the time for this call is over");
 }
 
 static void *begin(void *owner, int32_t stream)
@@ -158,10 +161,12 @@ static void data(void *context, const uint8_t *bytes, size_t size)
 	if (call->finished)
 		return;
 	enum grpc_status status = grpc_in_add(&call->in, bytes, size, &why);
-	if (status)
+	if (status) {
+		call->overflowed = true;
 		grpc_finish(call, status, why);
-	else if (call->method->many)
+	} else if (call->method->many) {
 		ask(call);
+	}
 }
 
 static void end(void *context)
@@ -249,6 +254,18 @@ static size_t read_answer(void *context, uint8_t *to, size_t room, bool *last)
 	return n;
 }
 
+// The answer is out before the request is in. Not every client understands that it need not go on,
+// so it may for a little while, unless it is too much.
+static void early(void *context)
+{
+	struct grpc_call *call = context;
+
+	if (call->overflowed)
+		h2_enough(h2_of(call), call->stream);
+	else
+		set_timer(call, LINGER_MS * 1000000LL);
+}
+
 static void wants(void *owner)
 {
 	struct grpc_session *session = owner;
@@ -264,6 +281,7 @@ static const struct h2_ops ops = {
 	.end = end,
 	.closed = closed,
 	.read = read_answer,
+	.early = early,
 	.wants = wants,
 };
 

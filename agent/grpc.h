@@ -61,7 +61,7 @@ struct grpc_call {
 	struct loop_timer timer;
 	struct blob *sending, *next;
 	size_t sent;
-	bool asked, answering, said_all, headed, finished, calmed;
+	bool asked, answering, said_all, headed, finished, calmed, overflowed;
 	enum grpc_status status;
 	char message[GRPC_MESSAGE_MAX];
 };

@@ -198,13 +198,17 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	return 0;
 }
 
-// An answer that ends before its request: the rest of that is not wanted (RFC 9113, section 8.1).
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
+	struct h2 *h2 = context;
+
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
-	    !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id))
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-					  NGHTTP2_NO_ERROR);
+	    !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id)) {
+		void *call = call_of(h2, frame->hd.stream_id);
+
+		if (call)
+			h2->ops->early(call);
+	}
 	return 0;
 }
 
@@ -390,9 +394,9 @@ static void reset(struct h2 *h2, int32_t stream, uint32_t code)
 	wants(h2);
 }
 
-void h2_cancel(struct h2 *h2, int32_t stream)
+void h2_enough(struct h2 *h2, int32_t stream)
 {
-	reset(h2, stream, NGHTTP2_CANCEL);
+	reset(h2, stream, NGHTTP2_NO_ERROR);
 }
 
 void h2_calm(struct h2 *h2, int32_t stream)

@@ -39,6 +39,8 @@ struct h2_ops {
 	 * *last, h2_trailers() has been called.
 	 */
 	size_t (*read)(void *call, uint8_t *to, size_t room, bool *last);
+	/* The answer is sent, and the client still has something to say: see h2_enough(). */
+	void (*early)(void *call);
 	/* There may be something to send. */
 	void (*wants)(void *owner);
 };
@@ -65,8 +67,8 @@ void h2_answer(struct h2 *h2, int32_t stream, const struct h2_field *fields, siz
 void h2_answer_only(struct h2 *h2, int32_t stream, const struct h2_field *fields, size_t count);
 void h2_trailers(struct h2 *h2, int32_t stream, const struct h2_field *fields, size_t count);
 void h2_resume(struct h2 *h2, int32_t stream);
-/* RST_STREAM: CANCEL, or ENHANCE_YOUR_CALM. */
-void h2_cancel(struct h2 *h2, int32_t stream);
+/* RST_STREAM: NO_ERROR behind an early answer (RFC 9113, section 8.1), or ENHANCE_YOUR_CALM. */
+void h2_enough(struct h2 *h2, int32_t stream);
 void h2_calm(struct h2 *h2, int32_t stream);
 /* The client asked for more than it may have. */
 void h2_refused(struct h2 *h2);

@@ -57,6 +57,7 @@
 #define GREETING_MS 10000  /* from connecting to the client's SETTINGS */
 #define PARTIAL_MS  10000  /* from a frame's, or a header block's, first byte to its last */
 #define REQUEST_MS  30000  /* from a call's header to the end of its request */
+#define LINGER_MS   1000   /* for the rest of a request that has been answered */
 #define IDLE_MS	    600000 /* without a call */
 #define GOODBYE_MS  2000   /* for what is left to send when the server ends */
 
