@@ -339,9 +339,9 @@ void grpc_send(struct grpc_call *call, struct blob *blob)
 		head(call);
 }
 
-const struct blob *grpc_unsent(const struct grpc_call *call)
+bool grpc_keeps_old(const struct grpc_call *call, const struct blob *latest)
 {
-	return call->next ? call->next : call->sending;
+	return call->sending && call->sending != latest;
 }
 
 void grpc_finish(struct grpc_call *call, enum grpc_status status, const char *why)

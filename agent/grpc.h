@@ -79,8 +79,8 @@ void grpc_end(struct grpc_session *session);
  * stream of updates a slow client gets the latest. Nothing is done if the call has finished.
  */
 void grpc_send(struct grpc_call *call, struct blob *blob);
-/* The last message that was given to grpc_send() and is not sent whole yet, or NULL. */
-const struct blob *grpc_unsent(const struct grpc_call *call);
+/* Is a message half out that is another one than this? */
+bool grpc_keeps_old(const struct grpc_call *call, const struct blob *latest);
 /*
  * End the call. With GRPC_OK all messages are sent before, else only one that is half out. `why` is
  * for people, NULL with GRPC_OK. Only the first end counts.

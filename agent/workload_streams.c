@@ -32,6 +32,24 @@ static void view_free(struct workload_api *api, struct view *view)
 	free(view);
 }
 
+static struct message make(struct workload_api *api, struct account *account,
+			   enum message_kind kind)
+{
+	struct message m = message_make(kind, api->ids, account);
+
+	if (m.status != GRPC_RESOURCE_EXHAUSTED)
+		return m;
+	// The uid's slow readers keep so much old that there is no room for the new: they go.
+	for (const struct view *view = api->views; view; view = view->after) {
+		for (const struct stream *s = view->streams; s && view->account == account;
+		     s = s->after) {
+			if (grpc_keeps_old(s->call, view->message.blob))
+				grpc_calm(s->call);
+		}
+	}
+	return message_make(kind, api->ids, account);
+}
+
 static struct view *view_of(struct workload_api *api, struct account *account,
 			    enum message_kind kind)
 {
@@ -41,7 +59,7 @@ static struct view *view_of(struct workload_api *api, struct account *account,
 		view = view->after;
 	if (view) {
 		if (view->message.status == GRPC_RESOURCE_EXHAUSTED)
-			view->message = message_make(kind, api->ids, account);
+			view->message = make(api, account, kind);
 		return view;
 	}
 	view = calloc(1, sizeof(*view));
@@ -49,7 +67,7 @@ static struct view *view_of(struct workload_api *api, struct account *account,
 		return NULL;
 	view->account = account_ref(account);
 	view->kind = kind;
-	view->message = message_make(kind, api->ids, account);
+	view->message = make(api, account, kind);
 	view->after = api->views;
 	if (view->after)
 		view->after->before = view;
@@ -99,23 +117,10 @@ static void open_stream(struct grpc_call *call, enum message_kind kind)
 	show(view, call);
 }
 
-// The uid's slow readers keep so much old that there is no room for the new: they go.
-static void calm(const struct view *view)
-{
-	for (struct stream *s = view->streams; s; s = s->after) {
-		if (grpc_unsent(s->call) && grpc_unsent(s->call) != view->message.blob)
-			grpc_calm(s->call);
-	}
-}
-
 static void view_update(struct workload_api *api, struct view *view)
 {
-	struct message new = message_make(view->kind, api->ids, view->account);
+	struct message new = make(api, view->account, view->kind);
 
-	if (new.status == GRPC_RESOURCE_EXHAUSTED) {
-		calm(view);
-		new = message_make(view->kind, api->ids, view->account);
-	}
 	if (!new.status && !view->message.status && blob_same(new.blob, view->message.blob)) {
 		blob_unref(new.blob);
 		return;
