@@ -5,7 +5,4 @@ workload_made := $(addprefix $(BUILD)/agent/gen/,workload.pb-c.o grpc/reflection
 workload_api_src := tests/unit/workload_api.c tests/unit/workload_client.c $(wildcard agent/*.c)
 workload_api_flags := -isystem $(BUILD)/agent/gen
 workload_api_libs := $(workload_made) -lnghttp2 -lprotobuf-c -ljansson -lcrypto
-workload_parts_src := tests/unit/workload_parts.c $(wildcard agent/*.c)
-workload_parts_flags := $(workload_api_flags)
-workload_parts_libs := $(workload_api_libs)
-$(BUILD)/unit/workload_api $(BUILD)/unit/workload_parts: $(wildcard agent/*.h) $(workload_made)
+$(BUILD)/unit/workload_api: $(wildcard agent/*.h) $(workload_made)

@@ -46,7 +46,8 @@ static bool timeout(const char *text, int64_t *ns)
 
 static void timeouts(void **state)
 {
-	static const char *const bad[] = {"", "1", "S", "1s", "123456789S", "-1S", "1 S", "1.5S", "0x1S"};
+	static const char *const bad[] = {"",	 "1",	"S",	"1s",  "123456789S",
+					  "-1S", "1 S", "1.5S", "0x1S"};
 	int64_t ns;
 
 	assert_true(timeout("1H", &ns) && ns == 3600000000000);
@@ -249,7 +250,8 @@ static void parsing(void **state)
 	struct arena arena = {.left = SCRATCH_MAX};
 	static char many[60000];
 
-	const JWTSVIDRequest *r = (JWTSVIDRequest *)parse(&arena, "\x0a\1a\x0a\1b\x12\1c\x1a\1?", 12);
+	const JWTSVIDRequest *r =
+		(JWTSVIDRequest *)parse(&arena, "\x0a\1a\x0a\1b\x12\1c\x1a\1?", 12);
 	assert_non_null(r);
 	assert_int_equal(r->n_audience, 2);
 	assert_string_equal(r->audience[1], "b");
@@ -284,7 +286,8 @@ static void claims_are_bounded(void **state)
 	char deep[128];
 	json_t *json;
 
-	const Google__Protobuf__Struct *s = convert(&arena, "{\"n\":-1.5,\"l\":[true,null]}", &json);
+	const Google__Protobuf__Struct *s =
+		convert(&arena, "{\"n\":-1.5,\"l\":[true,null]}", &json);
 	assert_non_null(s);
 	assert_int_equal(s->n_fields, 2);
 	assert_true(s->fields[0]->value->number_value == -1.5);
@@ -308,14 +311,16 @@ static void claims_are_bounded(void **state)
 	json_decref(json);
 	arena_empty(&arena);
 	arena.left = 5000;
-	assert_null(convert(&arena, "{\"a\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
-				    "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
+	assert_null(convert(&arena,
+			    "{\"a\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+			    "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
 			    &json));
 	json_decref(json);
 	arena_empty(&arena);
 }
 
-static int try_entry(struct identities *ids, bool everyone, uid_t uid, const char *id, const char *hint)
+static int try_entry(struct identities *ids, bool everyone, uid_t uid, const char *id,
+		     const char *hint)
 {
 	const struct identity e = {.everyone = everyone,
 				   .uid = uid,
@@ -329,8 +334,13 @@ static int try_entry(struct identities *ids, bool everyone, uid_t uid, const cha
 
 static void snapshots(void **state)
 {
-	static const char *const bad[] = {"",	   "spiffe://",		 OWN,	"https://example.org/a",
-					  "spiffe://Example.org/a", "spiffe://a b/c", "spiffe:///a"};
+	static const char *const bad[] = {"",
+					  "spiffe://",
+					  OWN,
+					  "https://example.org/a",
+					  "spiffe://Example.org/a",
+					  "spiffe://a b/c",
+					  "spiffe:///a"};
 	static char large[SNAPSHOT_MAX];
 	struct identities *ids = identities_new(OWN);
 	const char *why;
@@ -367,10 +377,11 @@ static void snapshots(void **state)
 	ids = identities_new(OWN);
 	assert_int_equal(identities_add_crl(ids, (struct bytes){(uint8_t *)large, sizeof(large)}),
 			 -E2BIG);
-	assert_int_equal(identities_add_crl(ids, (struct bytes){(uint8_t *)large, sizeof(large) / 2}),
-			 0);
-	assert_int_equal(identities_add_crl(ids, (struct bytes){(uint8_t *)large, sizeof(large) / 2}),
-			 -E2BIG);
+	assert_int_equal(
+		identities_add_crl(ids, (struct bytes){(uint8_t *)large, sizeof(large) / 2}), 0);
+	assert_int_equal(
+		identities_add_crl(ids, (struct bytes){(uint8_t *)large, sizeof(large) / 2}),
+		-E2BIG);
 	identities_unref(ids);
 }
 
@@ -388,8 +399,13 @@ static void schema(void **state)
 	assert_int_equal(schema_symbol("grpc.reflection.v1alpha.ServerReflection", files), 1);
 	assert_int_equal(schema_file("workload.proto", files), 2);
 	assert_int_equal(schema_file("workload", files), 0);
-	static const char *const none[] = {"",		    ".", "Spiffe",	     "SpiffeWorkloadAPI.",
-					   "google.protobuf", "X509SVID.hint.x", "google.protobufStruct",
+	static const char *const none[] = {"",
+					   ".",
+					   "Spiffe",
+					   "SpiffeWorkloadAPI.",
+					   "google.protobuf",
+					   "X509SVID.hint.x",
+					   "google.protobufStruct",
 					   "SpiffeWorkloadAPI.FetchJWTSVID.x"};
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		assert_int_equal(schema_symbol(none[i], files), 0);
