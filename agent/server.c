@@ -2,14 +2,17 @@
 #include "server.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 #include "h2.h"
 #include "limits.h"
 #include "peer.h"
 
 #define TURN_BYTES   (8u << 10)
-#define TURN_SENDS   16
+#define TURN_SENDS   4
+#define STAGE_BYTES  (16u << 10)
 #define TURN_ACCEPTS 8
 #define RETRY_MS     100
 #define MS	     1000000LL
@@ -22,17 +25,30 @@ struct connection {
 	struct connection *before, *after;
 	struct account *account;
 	struct grpc_session session;
-	// What the session has given out and the socket has not taken.
+	// What the session has given out and the socket has not taken: first what is kept here,
+	// then what is still the session's.
+	uint8_t *kept;
+	size_t kept_size, kept_sent;
 	const uint8_t *out;
 	size_t out_size;
 	uint32_t events;
 	int64_t since_ns, quiet_ns, paused_ns, goodbye_ns;
 };
 
+static void forget_kept(struct connection *c)
+{
+	if (!c->kept)
+		return;
+	OPENSSL_clear_free(c->kept, c->kept_size);
+	account_give(c->account, c->kept_size);
+	c->kept = NULL;
+}
+
 static void drop(struct connection *c)
 {
 	struct server *server = c->server;
 
+	forget_kept(c);
 	loop_unwatch(server->loop, &c->watch);
 	loop_unset(server->loop, &c->timer);
 	grpc_close(&c->session);
@@ -49,6 +65,11 @@ static void drop(struct connection *c)
 		server->ended(server);
 }
 
+static bool blocked(const struct connection *c)
+{
+	return c->kept || c->out_size;
+}
+
 // When this connection's patience ends, if nothing happens.
 static int64_t due(const struct connection *c, bool *fatal)
 {
@@ -58,7 +79,7 @@ static int64_t due(const struct connection *c, bool *fatal)
 	if (!h2_greeted(c->session.h2))
 		at = c->since_ns + GREETING_MS * MS;
 	// Not while it is the server that does not read.
-	if (partial && !c->paused_ns && !c->out_size && partial + PARTIAL_MS * MS < at)
+	if (partial && !c->paused_ns && !blocked(c) && partial + PARTIAL_MS * MS < at)
 		at = partial + PARTIAL_MS * MS;
 	if (!c->session.calls && c->quiet_ns + IDLE_MS * MS < at)
 		at = c->quiet_ns + IDLE_MS * MS;
@@ -77,12 +98,12 @@ static bool settle(struct connection *c)
 	bool fatal;
 	uint32_t events = 0;
 
-	if (!c->out_size && h2_over(c->session.h2)) {
+	if (!blocked(c) && h2_over(c->session.h2)) {
 		drop(c);
 		return false;
 	}
 	// A client that does not read is not read from: its answers would pile up here.
-	if (c->out_size)
+	if (blocked(c))
 		events = EPOLLOUT;
 	else if (!c->paused_ns)
 		events = EPOLLIN;
@@ -100,24 +121,120 @@ static bool settle(struct connection *c)
 	return true;
 }
 
+// How much the socket takes, or a negative errno.
+static ssize_t put(const struct connection *c, const uint8_t *data, size_t size)
+{
+	ssize_t n = send(c->watch.fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return n;
+}
+
+static int keep(struct connection *c, const uint8_t *data, size_t size)
+{
+	if (!account_take(c->account, size))
+		return -ENOMEM;
+	c->kept = malloc(size);
+	if (!c->kept) {
+		account_give(c->account, size);
+		return -ENOMEM;
+	}
+	memcpy(c->kept, data, size);
+	c->kept_size = size;
+	c->kept_sent = 0;
+	return 0;
+}
+
+// Frames are small and many: those that are ready go out together.
+static int put_frames(struct connection *c)
+{
+	uint8_t stage[STAGE_BYTES];
+	size_t used = 0;
+	ssize_t n, sent = 0;
+	int rc = 0;
+
+	while ((n = h2_send(c->session.h2, &c->out)) > 0) {
+		c->out_size = (size_t)n;
+		if (c->out_size > sizeof(stage) - used)
+			break;
+		memcpy(stage + used, c->out, c->out_size);
+		used += c->out_size;
+		c->out_size = 0;
+	}
+	if (n < 0)
+		rc = (int)n;
+	if (used)
+		sent = put(c, stage, used);
+	if (sent < 0)
+		rc = (int)sent;
+	else if ((size_t)sent < used && !rc)
+		rc = keep(c, stage + sent, used - (size_t)sent);
+	OPENSSL_cleanse(stage, used);
+	return rc ? rc : used > 0;
+}
+
+// What was left over. 1: all of it has gone.
+static int put_rest(struct connection *c)
+{
+	ssize_t n;
+
+	if (c->kept) {
+		n = put(c, c->kept + c->kept_sent, c->kept_size - c->kept_sent);
+		if (n < 0)
+			return (int)n;
+		c->kept_sent += (size_t)n;
+		if (c->kept_sent < c->kept_size)
+			return 0;
+		forget_kept(c);
+	}
+	if (c->out_size) {
+		n = put(c, c->out, c->out_size);
+		if (n < 0)
+			return (int)n;
+		c->out += n;
+		c->out_size -= (size_t)n;
+	}
+	return !c->out_size;
+}
+
 static int flush(struct connection *c)
 {
 	for (int i = 0; i < TURN_SENDS; i++) {
-		if (!c->out_size) {
-			ssize_t size = h2_send(c->session.h2, &c->out);
-			if (size <= 0)
-				return (int)size;
-			c->out_size = (size_t)size;
-		}
-		ssize_t n = send(c->watch.fd, c->out, c->out_size, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		c->out += n;
-		c->out_size -= (size_t)n;
+		int rc = put_rest(c);
+		if (rc <= 0)
+			return rc;
+		rc = put_frames(c);
+		if (rc < 0)
+			return rc;
+		if (c->kept || (!rc && !c->out_size))
+			return 0;
 	}
 	// The others' turn.
 	loop_queue(c->server->loop, &c->flush);
 	return 0;
+}
+
+// A turn, on its uid's account. The connection may be gone afterwards.
+static void work(struct connection *c, int (*what)(struct connection *c))
+{
+	struct account *account = account_ref(c->account);
+	int64_t from = loop_now();
+	int rc = what(c);
+
+	// What it has broken it may still be told.
+	if (rc == -EPROTO)
+		flush(c);
+	if (rc) {
+		drop(c);
+		c = NULL;
+	}
+	int64_t now = loop_now(), wait = account_worked(account, from, now);
+	if (c && wait > 0)
+		c->paused_ns = now + wait;
+	if (c)
+		settle(c);
+	account_unref(account);
 }
 
 static void flush_task(struct loop_task *task)
@@ -125,10 +242,7 @@ static void flush_task(struct loop_task *task)
 	struct connection *c =
 		(struct connection *)((char *)task - offsetof(struct connection, flush));
 
-	if (flush(c))
-		drop(c);
-	else
-		settle(c);
+	work(c, flush);
 }
 
 static void wants(void *owner)
@@ -138,9 +252,10 @@ static void wants(void *owner)
 	loop_queue(c->server->loop, &c->flush);
 }
 
-static int receive(struct connection *c, int64_t now)
+static int receive(struct connection *c)
 {
 	uint8_t data[TURN_BYTES];
+	int64_t now = loop_now();
 	ssize_t n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
 
 	if (n < 0)
@@ -148,35 +263,20 @@ static int receive(struct connection *c, int64_t now)
 	if (n == 0)
 		return -ECONNRESET;
 	c->quiet_ns = now;
-	return h2_receive(c->session.h2, data, (size_t)n, now);
+	int rc = h2_receive(c->session.h2, data, (size_t)n, now);
+	return rc ? rc : flush(c);
 }
 
 static void ready(struct loop_watch *watch, uint32_t events)
 {
 	struct connection *c = (struct connection *)watch;
-	struct account *account = account_ref(c->account);
-	int64_t from = loop_now();
-	int rc = 0;
 
 	if (events & EPOLLIN && c->events & EPOLLIN)
-		rc = receive(c, from);
+		work(c, receive);
 	else if (events & (EPOLLHUP | EPOLLERR))
-		rc = -ECONNRESET;
-	if (!rc)
-		rc = flush(c);
-	if (rc < 0) {
-		// What it has broken it may still be told.
-		if (rc == -EPROTO)
-			flush(c);
 		drop(c);
-		c = NULL;
-	}
-	int64_t wait = account_worked(account, from, loop_now());
-	if (c && wait > 0)
-		c->paused_ns = loop_now() + wait;
-	if (c)
-		settle(c);
-	account_unref(account);
+	else
+		work(c, flush);
 }
 
 static void timer_fired(struct loop_timer *timer)
