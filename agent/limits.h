@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What callers may make the server hold. All of it is charged to the caller's uid (account.h): the
- * HTTP/2 sessions' memory to the byte, requests, messages not yet taken, calls. In all at most
- * BYTES_MAX, and ACCOUNT_FLOOR more for each of at most CONNECTIONS_MAX uids that have less than
- * that: 32 MiB by one, four or thirty hostile uids, 64 MiB if every connection is another uid's.
- * Beside it stand the snapshot, its producer's, and while a message is parsed or made a scratch of
- * at most SCRATCH_MAX or the message's size.
+ * HTTP/2 sessions' memory to the byte, requests, messages that have not been taken, calls. One uid holds
+ * UID_BYTES_MAX at most, all together BYTES_MAX, and beyond that each uid may still have ACCOUNT_FLOOR,
+ * so that others cannot lock it out: 64 MiB if each connection is another uid's, 8 MiB if all are one's.
+ * Besides there are the snapshots, whatever the producer keeps, and for a moment, while a message is
+ * parsed or made, SCRATCH_MAX.
  */
 #ifndef AGENT_LIMITS_H
 #define AGENT_LIMITS_H

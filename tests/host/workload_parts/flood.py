@@ -4,7 +4,9 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -251,6 +253,57 @@ def slow_reader():
     raw.close()
 
 
+def greedy(path):
+    """Calls in good order, as fast as the server takes them, on eight connections, for ever."""
+    body = b'\0\0\0\0\x09\x0a\1a\x12\4good'
+    head = block(path=b'/SpiffeWorkloadAPI/ValidateJWTSVID')
+
+    def read(s):
+        while s.recv(65536):
+            pass
+
+    def run():
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        threading.Thread(target=read, args=(s,), daemon=True).start()
+        s.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack('>HI', 4, 1 << 30)) +
+                  frame(WINDOW, 0, 0, struct.pack('>I', 1 << 30)))
+        for i in range(1, 1 << 30, 100):
+            s.sendall(b''.join(frame(HEADERS, 4, k, head) + frame(DATA, 1, k, body)
+                               for k in range(i, i + 100, 2)))
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def starvation():
+    server.load(entry(0, 'first'), entry(12001, 'greedy'))
+    child = subprocess.Popen(
+        ['setpriv', '--reuid=12001', '--regid=12001', '--clear-groups', sys.executable,
+         os.path.abspath(__file__), '--greedy', server.socket], stderr=subprocess.DEVNULL)
+    time.sleep(1.5)
+    worked = server.worked()
+    start = time.monotonic()
+    c, times = Client(server.socket, pb), []
+    for _ in range(60):
+        begun = time.monotonic()
+        good = c.error('ValidateJWTSVID', audience='a', svid='good') == 'OK'
+        times.append(time.monotonic() - begun if good else 99)
+        time.sleep(0.02)
+    share = (server.worked() - worked) / (time.monotonic() - start)
+    check('a greedy uid is at work', child.poll() is None and share > 0.05, share)
+    child.kill()
+    child.wait()
+    c.close()
+    times.sort()
+    print(f'# beside a greedy uid: median {times[30] * 1e3:.1f} ms, longest {times[-1] * 1e3:.1f} ms, '
+          f'server busy {share * 100:.0f} %')
+    check('beside a greedy uid others are served', times[30] < 0.2, times)
+    server.load(entry(0, 'first'))
+
+
 def silence():
     """Greeting, frame, header block, each begun and left: ten seconds (limits.h)."""
     silent = Raw(greet=False)
@@ -296,6 +349,9 @@ def connections():
     check('and others are served again', served())
 
 
+if sys.argv[1] == '--greedy':
+    greedy(sys.argv[2])
+    sys.exit(0)
 program, directory = sys.argv[1:]
 pb = messages(directory)
 server = Server(program, directory)
@@ -303,7 +359,7 @@ without = server.descriptors()
 try:
     server.load(entry(0, 'first'))
     check('before', served())
-    for part in (violations, framing, floods, slow_reader, connections, silence):
+    for part in (violations, framing, floods, slow_reader, connections, starvation, silence):
         part()
 except Exception:
     traceback.print_exc()

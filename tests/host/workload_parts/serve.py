@@ -58,6 +58,12 @@ class Server:
         with open(f'/proc/{self.process.pid}/status', encoding='ascii') as f:
             return int(next(line for line in f if line.startswith(name + ':')).split()[1])
 
+    def worked(self):
+        """Seconds of a CPU."""
+        with open(f'/proc/{self.process.pid}/stat', encoding='ascii') as f:
+            fields = f.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
