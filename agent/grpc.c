@@ -206,7 +206,10 @@ static void closed(void *context)
 	blob_unref(call->sending);
 	blob_unref(call->next);
 	grpc_in_free(&call->in);
-	*(call->before ? &call->before->after : &session->calls) = call->after;
+	if (call->before)
+		call->before->after = call->after;
+	else
+		session->calls = call->after;
 	if (call->after)
 		call->after->before = call->before;
 	account_call_over(session->account);

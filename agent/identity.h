@@ -17,7 +17,10 @@
 #define CRLS_MAX       64u
 #define SPIFFE_ID_MAX  2048u /* SPIFFE-ID.md, section 2.3; without a NUL */
 #define HINT_MAX       255u
-/* All bytes of a snapshot: less than a message may have (limits.h). */
+/*
+ * All bytes of a snapshot. A message repeats the bundle for each identity; one that gets larger
+ * than MESSAGE_MAX (limits.h) is not sent: RESOURCE_EXHAUSTED.
+ */
 #define SNAPSHOT_MAX (1u << 20)
 
 struct bytes {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What callers may make the server hold. All of it is charged to the caller's uid (account.h): the
- * HTTP/2 sessions' memory to the byte, requests, messages that have not been taken, calls. One uid holds
- * UID_BYTES_MAX at most, all together BYTES_MAX, and beyond that each uid may still have ACCOUNT_FLOOR,
- * so that others cannot lock it out: 64 MiB if each connection is another uid's, 8 MiB if all are one's.
- * Besides there are the snapshots, whatever the producer keeps, and for a moment, while a message is
- * parsed or made, SCRATCH_MAX.
+ * HTTP/2 sessions' memory to the byte, requests, messages that have not been taken, calls. One uid
+ * holds UID_BYTES_MAX at most, all together BYTES_MAX, and beyond that each uid may still have
+ * ACCOUNT_FLOOR, so that others cannot lock it out: 64 MiB if each connection is another uid's, 8
+ * MiB if all are one's. Besides there are the snapshots, whatever the producer keeps, and for a
+ * moment, while a message is parsed or made, SCRATCH_MAX.
  */
 #ifndef AGENT_LIMITS_H
 #define AGENT_LIMITS_H
 
-#define CONNECTIONS_MAX	    512u
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONNECTIONS_MAX	    ((size_t)512)
 #define UID_CONNECTIONS_MAX 128u
 /* The last quarter of the connections is for uids with fewer than this. */
 #define UID_CONNECTIONS_FEW 4u
@@ -40,7 +43,7 @@
  * costs the client nothing end with the connection (RFC 9113, section 10.5). A call in good order
  * costs nothing.
  */
-#define FRAME_PURSE	 4000
+#define FRAME_PURSE	 INT64_C(4000)
 #define FRAME_PER_SECOND 500
 #define COST_RESET	 20 /* of a call that had not ended */
 #define COST_SETTINGS	 20
@@ -51,7 +54,7 @@
 #define CONTINUATIONS	 8
 
 /* Of the server's time a uid may have half, after so much that was saved up; then it waits. */
-#define CPU_PURSE_NS (50 * 1000 * 1000)
+#define CPU_PURSE_NS INT64_C(50000000)
 
 /* Milliseconds. */
 #define GREETING_MS 10000  /* from connecting to the client's SETTINGS */

@@ -68,7 +68,7 @@ _Static_assert(sizeof(map_entry) == sizeof(X509SVIDResponse__FederatedBundlesEnt
 static void *map_of(const struct bundle *bundles, size_t count, const char *but,
 		    const ProtobufCMessageDescriptor *type, size_t *n, struct arena *arena)
 {
-	map_entry **list = arena_array(arena, count, sizeof(*list));
+	map_entry **list = arena_array(arena, count, sizeof(void *));
 
 	*n = 0;
 	for (size_t i = 0; list && i < count; i++) {

@@ -15,10 +15,14 @@ typedef Grpc__Reflection__V1__ListServiceResponse services_t;
 typedef Grpc__Reflection__V1__FileDescriptorResponse files_t;
 typedef Grpc__Reflection__V1__ErrorResponse failure_t;
 
-static void pack_and_send(struct grpc_call *call, const response_t *response)
+// What it points to is its caller's, and not to be used again.
+static void pack_and_send(struct grpc_call *call, response_t *response)
 {
 	struct blob *blob = blob_pack(call->session->account, &response->base);
 
+	response->message_response_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE__NOT_SET;
+	response->error_response = NULL;
 	if (blob)
 		grpc_send(call, blob);
 	else

@@ -32,7 +32,7 @@ struct connection {
 	const uint8_t *out;
 	size_t out_size;
 	uint32_t events;
-	int64_t since_ns, quiet_ns, paused_ns, goodbye_ns;
+	int64_t since_ns, quiet_ns, reading_ns, paused_ns, goodbye_ns;
 };
 
 static void forget_kept(struct connection *c)
@@ -78,8 +78,10 @@ static int64_t due(const struct connection *c, bool *fatal)
 	*fatal = true;
 	if (!h2_greeted(c->session.h2))
 		at = c->since_ns + GREETING_MS * MS;
-	// Not while it is the server that does not read.
-	if (partial && !c->paused_ns && !blocked(c) && partial + PARTIAL_MS * MS < at)
+	// The time that the server does not read is not the client's.
+	if (partial < c->reading_ns && partial)
+		partial = c->reading_ns;
+	if (partial && c->events & EPOLLIN && partial + PARTIAL_MS * MS < at)
 		at = partial + PARTIAL_MS * MS;
 	if (!c->session.calls && c->quiet_ns + IDLE_MS * MS < at)
 		at = c->quiet_ns + IDLE_MS * MS;
@@ -113,6 +115,7 @@ static bool settle(struct connection *c)
 			return false;
 		}
 		c->events = events;
+		c->reading_ns = loop_now();
 	}
 	int64_t at = due(c, &fatal);
 	// One that is set too early looks again.
