@@ -299,8 +299,12 @@ int grpc_open(struct grpc_session *session, const struct grpc_service *service,
 
 void grpc_close(struct grpc_session *session)
 {
-	while (session->calls)
-		closed(session->calls);
+	struct grpc_call *next;
+
+	for (struct grpc_call *call = session->calls; call; call = next) {
+		next = call->after;
+		closed(call);
+	}
 	h2_free(session->h2);
 	session->h2 = NULL;
 }

@@ -8,6 +8,9 @@
 #include "limits.h"
 #include "wire.h"
 
+// For a request and what is made of it.
+#define FETCH_BYTES ((size_t)2 * REQUEST_MAX)
+
 // A request to the producer. It outlives its call, and the server.
 struct fetch {
 	struct jwt_fetch request; // first: the producer's pointer to it is one to this
@@ -25,12 +28,15 @@ static struct fetch *fetch_of(const struct jwt_fetch *request)
 	return (struct fetch *)(uintptr_t)request;
 }
 
-static void leave(struct fetch *fetch)
+static void leave(struct workload_api *api, struct fetch *fetch)
 {
 	account_give(fetch->account, fetch->charged);
 	account_fetch_over(fetch->account);
 	account_unref(fetch->account);
-	*(fetch->before ? &fetch->before->after : &fetch->api->fetches) = fetch->after;
+	if (fetch->before)
+		fetch->before->after = fetch->after;
+	else
+		api->fetches = fetch->after;
 	if (fetch->after)
 		fetch->after->before = fetch->before;
 	fetch->api = NULL;
@@ -41,7 +47,7 @@ static void over(struct fetch *fetch)
 	if (fetch->call)
 		fetch->call->state = NULL;
 	if (fetch->api)
-		leave(fetch);
+		leave(fetch->api, fetch);
 	identities_unref(fetch->ids);
 	arena_empty(&fetch->arena);
 	free(fetch);
@@ -49,8 +55,12 @@ static void over(struct fetch *fetch)
 
 void fetches_leave(struct workload_api *api)
 {
-	while (api->fetches)
-		leave(api->fetches);
+	struct fetch *next;
+
+	for (struct fetch *fetch = api->fetches; fetch; fetch = next) {
+		next = fetch->after;
+		leave(api, fetch);
+	}
 }
 
 static void fetch_closed(struct grpc_call *call)
@@ -115,7 +125,7 @@ void jwt_fetch_done(struct jwt_fetch *request, const char *const *tokens)
 static bool choose(struct fetch *fetch, const char *spiffe_id)
 {
 	const struct identities *ids = fetch->ids;
-	const struct identity **wanted = arena_array(&fetch->arena, ids->count, sizeof(*wanted));
+	const struct identity **wanted = arena_array(&fetch->arena, ids->count, sizeof(void *));
 
 	for (size_t i = 0; wanted && i < ids->count; i++) {
 		const struct identity *e = &ids->entries[i];
@@ -131,8 +141,7 @@ static bool choose(struct fetch *fetch, const char *spiffe_id)
 // The message is gone when the call has been asked: copies.
 static bool copy_audiences(struct fetch *fetch, const JWTSVIDRequest *request)
 {
-	const char **audiences =
-		arena_array(&fetch->arena, request->n_audience, sizeof(*audiences));
+	const char **audiences = arena_array(&fetch->arena, request->n_audience, sizeof(void *));
 
 	for (size_t i = 0; audiences && i < request->n_audience; i++) {
 		audiences[i] = arena_text(&fetch->arena, request->audience[i]);
@@ -146,7 +155,7 @@ static bool copy_audiences(struct fetch *fetch, const JWTSVIDRequest *request)
 
 static bool charge(struct fetch *fetch)
 {
-	size_t size = sizeof(*fetch) + 2 * REQUEST_MAX - fetch->arena.left;
+	size_t size = sizeof(*fetch) + FETCH_BYTES - fetch->arena.left;
 
 	if (!account_take(fetch->account, size))
 		return false;
@@ -171,7 +180,7 @@ static void begin_fetch(struct grpc_call *call, const JWTSVIDRequest *request)
 	fetch->call = call;
 	fetch->account = account_ref(account);
 	fetch->ids = identities_ref(api->ids);
-	fetch->arena.left = 2 * REQUEST_MAX;
+	fetch->arena.left = FETCH_BYTES;
 	fetch->request.uid = account->uid;
 	fetch->after = api->fetches;
 	if (fetch->after)
