@@ -528,7 +528,7 @@ def workload_api():
              frame(8, 0, 1, b'\0\0\0\7') * 3 + frame(8, 0, 1, b'\0\1\0\0') + frame(7, 0, 0, bytes(8)))
     # A message that says it is longer than what comes of it.
     seed('workload_api', b'\0\0' + start + frame(1, 4, 1, fields(reflection)) +
-         frame(0, 1, 1, b'\0\0\0\1\x2c' + field(7, b'')))
+         frame(0, 1, 1, b'\0\0\0\0\xfd\x3a\xfa\1' + b'x' * 20))
     head = fields(b'/SpiffeWorkloadAPI/FetchX509SVID', (b'grpc-timeout', b'1m'),
                   (b'grpc-encoding', b'gzip'))
     seed('workload_api', b'\0\0' + start + frame(1, 0, 1, head[:40]) + frame(9, 0, 1, head[40:80]) +
