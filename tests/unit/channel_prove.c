@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent proves itself with, from a node's service and a Core that are played here, judged
+// What a zone proves itself with, from a node's service and a Core that are played here, judged
 // by the real verifier.
 #include <arpa/inet.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "../../agent/prove.h"
+#include "../../channel/prove.h"
 #include "../../zone/core.h"
 #include "evidence_test.h"
 
