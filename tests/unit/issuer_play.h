@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An issuer in a thread, and zones with forged evidence that come to it. */
+#ifndef TESTS_UNIT_ISSUER_PLAY_H
+#define TESTS_UNIT_ISSUER_PLAY_H
+
+#include "../../issuer/serve.h"
+#include "evidence_test.h"
+
+#define WAIT_MS 20000u
+#define SPAN(text)                                                                                 \
+	(struct wire_span)                                                                         \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
+
+extern struct wire_grants grants; /* what every zone gets; to be changed before it comes */
+extern bool no_grants;
+extern uint16_t issuer_port;
+
+/* A cmocka setup and teardown: the latter fails if grants were not given back. */
+int issuer_begin(void **state);
+int issuer_end(void **state);
+/* Ends it within a test. */
+void issuer_stop(void);
+
+/* Has the issuer said this? */
+bool issuer_logged(const char *text);
+
+/* A zone of another launch digest (NULL: the right one) opens a channel: as channel_open(). */
+int issuer_dial(struct channel *channel, void *other_digest, char error[CL_ERROR_SIZE]);
+/* The right one, or the test fails. */
+void issuer_come_in(struct channel *channel);
+
+#endif
