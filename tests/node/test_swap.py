@@ -112,7 +112,7 @@ def test_zone_is_swapped_out_and_in(node):
     healthy(node)
 
 
-@case(timeout=900)
+@case(timeout=1500)
 def test_zone_is_moved_and_merged(node):
     "Compaction moves a zone's pages, and KSM looks at all of them, while it works."
     zones.live(node, "redis")
@@ -126,7 +126,7 @@ def test_zone_is_moved_and_merged(node):
     node.check("swapoff /dev/vdc", timeout=300)
     first, moved = pages(node), events(node)["pgmigrate_success"]
     node.check("echo 1 >/sys/kernel/mm/ksm/run; echo 5000 >/sys/kernel/mm/ksm/pages_to_scan")
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while True:
         # Holes to move pages into and out of: page cache, dropped again.
         node.check("cat /usr/lib/x86_64-linux-gnu/*.so* >/dev/null; echo 3 >/proc/sys/vm/drop_caches; "
