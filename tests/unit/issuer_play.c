@@ -23,6 +23,7 @@ static struct channel_key server_key, zone_key;
 static struct cl_verifier *verifier;
 struct wire_grants grants;
 bool no_grants;
+uint32_t issuer_x509_ttl = 600;
 static int held; // grants that were not given back
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[65536];
@@ -100,7 +101,7 @@ int issuer_begin(void **state)
 	issuer.authority = &authority;
 	issuer.self.key = &server_key;
 	issuer.trust = (struct channel_trust){.verifier = verifier, .least = CL_VERDICT_AFFIRMING};
-	issuer.x509_ttl = 600;
+	issuer.x509_ttl = issuer_x509_ttl;
 	issuer.jwt_ttl = 60;
 	issuer.log = log_line;
 	grants = (struct wire_grants){.trust_domain = SPAN("example.org"), .nr_grants = 1};
@@ -139,14 +140,22 @@ int issuer_end(void **state)
 	return held || rmdir(path);
 }
 
+const uint8_t (*issuer_key(void))[CL_REPORT_SPKI_SIZE]
+{
+	return (const uint8_t(*)[CL_REPORT_SPKI_SIZE]) & server_key.spki;
+}
+
+struct channel_self issuer_zone(void)
+{
+	return (struct channel_self){&zone_key, prove, NULL};
+}
+
 int issuer_dial(struct channel *channel, void *other_digest, char error[CL_ERROR_SIZE])
 {
 	const struct channel_self self = {&zone_key, prove, other_digest};
-	const uint8_t keys[1][CL_REPORT_SPKI_SIZE] = {{0}};
-	struct channel_trust trust = {.keys = keys, .nr_keys = 1};
+	const struct channel_trust trust = {.keys = issuer_key(), .nr_keys = 1};
 	struct clv_socket socket;
 
-	trust.keys = (const uint8_t(*)[CL_REPORT_SPKI_SIZE]) & server_key.spki;
 	assert_int_equal(clv_connect(&socket, "127.0.0.1", issuer_port, WAIT_MS, error), 0);
 	return channel_open(channel, socket, CHANNEL_INITIATOR, WIRE_PROTOCOL, &self, &trust,
 			    error);
