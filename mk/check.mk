@@ -58,6 +58,8 @@ $(eval $(call tidy_rule,tools,$(LAUNCH_src) $(CLI_src),$(TOOLS_flags),$(TOOLS_ge
 $(eval $(call tidy_rule,attack,$(TIDY_TOOLS),$(HOSTED) -Itools/search))
 $(eval $(call tidy_rule,verify,$(VERIFY_src),$(HOSTED)))
 $(eval $(call tidy_rule,spiffe,$(SPIFFE_src),$(HOSTED)))
+$(eval $(call tidy_rule,issuer,$(ISSUER_own),$(ISSUER_flags)))
+$(eval $(call tidy_rule,issuer-program,$(ISSUER_src),$(TOOLS_flags)))
 $(eval $(call tidy_rule,agent,$(AGENT_src),$(AGENT_flags),$(AGENT_gen)/made))
 $(eval $(call tidy_rule,boot,$(wildcard tools/boot/*.c),$(HOSTED)))
 $(eval $(call tidy_rule,node,$(wildcard node/agent/*.c),$(HOSTED)))

@@ -60,7 +60,22 @@ static void release(struct issuer_authority *a, const struct wire_grants *g)
 	__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
 }
 
-static struct issuer_authority authority = {hold, release};
+static struct issuer_terms terms;
+static int terms_held;
+
+static const struct issuer_terms *hold_terms(struct issuer_authority *a)
+{
+	__atomic_add_fetch(&terms_held, 1, __ATOMIC_SEQ_CST);
+	return &terms;
+}
+
+static void release_terms(struct issuer_authority *a, const struct issuer_terms *t)
+{
+	assert(t == &terms);
+	__atomic_sub_fetch(&terms_held, 1, __ATOMIC_SEQ_CST);
+}
+
+static struct issuer_authority authority = {hold_terms, release_terms, hold, release};
 
 static void *serve(void *unused)
 {
@@ -100,9 +115,11 @@ int issuer_begin(void **state)
 		return -1;
 	issuer.authority = &authority;
 	issuer.self.key = &server_key;
-	issuer.trust = (struct channel_trust){.verifier = verifier, .least = CL_VERDICT_AFFIRMING};
-	issuer.x509_ttl = issuer_x509_ttl;
-	issuer.jwt_ttl = 60;
+	terms = (struct issuer_terms){
+		.trust = {.verifier = verifier, .least = CL_VERDICT_AFFIRMING},
+		.x509_ttl = issuer_x509_ttl,
+		.jwt_ttl = 60,
+	};
 	issuer.log = log_line;
 	grants = (struct wire_grants){.trust_domain = SPAN("example.org"), .nr_grants = 1};
 	grants.grant[0].id = SPAN("spiffe://example.org/web");
@@ -137,7 +154,7 @@ int issuer_end(void **state)
 	channel_key_free(&zone_key);
 	unlinkat(dir, KEYRING_FILE, 0);
 	close(dir);
-	return held || rmdir(path);
+	return held || terms_held || rmdir(path);
 }
 
 const uint8_t (*issuer_key(void))[CL_REPORT_SPKI_SIZE]
