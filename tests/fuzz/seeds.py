@@ -161,15 +161,17 @@ def images():
 
 def texts():
     for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/',
-                 b'file=/a,x=/ab,y="/a"', b'/a:ro', b'/a'):
+                 b'file=/a,x=/ab,y="/a"', b'/a:ro', b'/a', b'8080:192.0.2.1:443'):
         seed('cloister', b'\0' + text)
     process = b'{"pid": 1, "start": 2}'
     for forwards in (1, 16, 17):
         publish = b', '.join([b'{"address": "0.0.0.0", "host_port": 1, "zone_port": 2}'] * forwards)
+        connect = b', '.join([b'{"zone_port": 1, "address": "192.0.2.1", "port": 2}'] * forwards)
         seed('cloister', b'\1{"version": 1, "name": "z", "mode": "zone", "phase": "live",'
              b'"supervisor": ' + process + b', "qemu": ' + process + b', "ram_fd": 3,'
              b'"handle": "0f", "instance": 1, "digest": "00", "image": "/x", "memory_bytes": 1,'
-             b'"window_pages": 0, "idle_ms": 0, "publish": [' + publish + b'],'
+             b'"window_pages": 0, "idle_ms": 0, "publish": [' + publish + b'], "connect": [' + connect +
+             b'],'
              b'"started": 1, "ended": 0, "reason": "none"}')
     for pieces in (b'\0', b'\7'):
         seed('fetch', b'\1' + pieces + b'HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n'
