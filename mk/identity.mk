@@ -17,3 +17,12 @@ IDENTITY_PROGRAMS := $(BUILD)/zone/agent/agent=/usr/lib/cloister/agent $(IDENTIT
 IMAGE_PROGRAMS_nginx := $(IDENTITY_PROGRAMS)
 IMAGE_PROGRAMS_etcd := $(IDENTITY_PROGRAMS)
 $(BUILD)/images/nginx/zone.json $(BUILD)/images/etcd/zone.json: $(BUILD)/zone/agent/agent $(IDENTITY)/identity
+
+# What attacks the issuer's channel (demo/identity).
+CHANNEL_ATTACK_src := attack/channel/channel_attack.c $(filter-out channel/prove.c,$(wildcard channel/*.c)) \
+		      zone/cmdline.c core/evidence/cbor.c
+$(BUILD)/attack/channel-attack: $(CHANNEL_ATTACK_src) $(wildcard channel/*.h verify/*.h) $(BUILD)/lib/libcloister-verify.a
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -Icore -o $@ $(filter %.c %.a,$^) -lssl -lcrypto -ljansson
+all: $(BUILD)/attack/channel-attack

@@ -118,7 +118,8 @@ static void hand_over(struct worker *w, struct identities *identities)
 	loop_wake(w->waker);
 }
 
-static void accept_new(struct worker *w, struct fetched *new, time_t now)
+// begin: when the worker began to ask for it.
+static void accept_new(struct worker *w, struct fetched *new, time_t now, int64_t begin)
 {
 	int64_t at = loop_now();
 	int64_t wait = (new->refresh < new->renew ? new->refresh : new->renew) - now;
@@ -131,8 +132,12 @@ static void accept_new(struct worker *w, struct fetched *new, time_t now)
 	hand_over(w, new->identities);
 	w->current.identities = NULL;
 	if (w->failures || !w->said_at)
-		say(w, "identity: %zu identities and %zu files, the next in %lld seconds",
-		    w->current.nr_ids, w->current.nr_files, (long long)wait);
+		say(w,
+		    "identity: %zu identities and %zu files, proven and fetched in %lld ms; the "
+		    "next "
+		    "in %lld s",
+		    w->current.nr_ids, w->current.nr_files, (long long)(at - begin) / 1000000,
+		    (long long)wait);
 	w->failures = 0;
 	w->said[0] = '\0';
 	w->said_at = at;
@@ -163,10 +168,10 @@ static void failed(struct worker *w, const char *error)
 static int renew(struct worker *w, char error[CL_ERROR_SIZE])
 {
 	struct fetched new = {0};
-	time_t now;
+	int64_t begin = loop_now();
 	int rc = open_channel(w, error);
+	time_t now = time(NULL);
 
-	now = time(NULL);
 	if (!rc)
 		rc = fetch_all(&w->channel, &w->plan->users, now, &new, error);
 	if (!rc)
@@ -177,7 +182,7 @@ static int renew(struct worker *w, char error[CL_ERROR_SIZE])
 		failed(w, error);
 		return rc;
 	}
-	accept_new(w, &new, now);
+	accept_new(w, &new, now, begin);
 	return 0;
 }
 
