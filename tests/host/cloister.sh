@@ -376,7 +376,10 @@ check "no port to connect to" reach 80:127.0.0.1:0 "ZONEPORT:HOST:PORT"
 check "a way out given twice" exits 2 run --connect 80:192.0.2.1:80 --connect 80:192.0.2.2:80 \
 	"$tmp/img"
 check "names the zone's port" says "port 80 given twice"
-check "too many ways out" exits 2 run $(printf -- '--connect %s:192.0.2.1:80 ' {1..17}) "$tmp/img"
+many=()
+for i in {1..17}; do many+=(--connect "$i:192.0.2.1:80"); done
+check "too many ways out" exits 2 run "${many[@]}" "$tmp/img"
+check "says how many there may be" says "at most 16"
 check "a way out without a jail" exits 2 run --connect 80:192.0.2.1:80 --no-jail "$tmp/img"
 check "says that it needs none" says "with --no-jail a zone connects by itself"
 check "a way out beside the host's network" exits 2 run --network host \

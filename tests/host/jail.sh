@@ -159,6 +159,7 @@ done
 for name in turn-fast-open turn-listen late-bind late-listen late-exec; do
 	check "$name: no such call" got out-said "$name" "Function not implemented"
 done
+check "datagram: into an empty network" got out-said datagram "Network is unreachable"
 check "200 connections in turn" got out-said in-turn ok
 check "50 connections at once" got out-said at-once ok
 check "and one after all that" got out-said allowed-still ok
@@ -194,7 +195,7 @@ check "nothing is told of that" test "$(grep -c 'may not' "$tmp/none-said")" -eq
 "$cloister" stop none
 zone_port=$echo zone_dead=$dead start_outward free --no-jail && ask free go
 cp "$tmp/run/free/qemu.log" "$tmp/free-said"
-for name in direct abstract turn-disconnect late-bind late-listen; do
+for name in direct abstract datagram turn-disconnect late-bind late-listen; do
 	check "$name: the control succeeds" got free-said "$name" ok
 done
 check "late-exec: the control is let to look for it" got free-said late-exec "No such file or directory"

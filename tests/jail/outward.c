@@ -134,6 +134,16 @@ static int abstract(void)
 	return rc;
 }
 
+// What QEMU's user network does for a zone's UDP, DNS among it.
+static int datagram(void)
+{
+	struct sockaddr_in to = at("127.0.0.1", service);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int rc = result(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)));
+	close(fd);
+	return rc;
+}
+
 // A connection that was allowed is a socket of the host's. Make it lead elsewhere.
 static int turn(int how(int fd))
 {
@@ -274,6 +284,7 @@ static const struct {
 	{"other-address", other_address},
 	{"outside", outside},
 	{"abstract", abstract},
+	{"datagram", datagram},
 	{"turn-connect", turn_connect},
 	{"turn-disconnect", turn_disconnect},
 	{"turn-reconnect", turn_reconnect},
