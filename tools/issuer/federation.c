@@ -261,13 +261,18 @@ static void *poll_endpoint(void *argument)
 	struct poller *p = argument;
 	int64_t retry = FEDERATION_RETRY, wait = 0;
 	unsigned int hurry = 0;
+	bool answers = false;
 	char error[CL_ERROR_SIZE];
 
 	while (wait_for(p->federation, wait, &hurry)) {
 		if (!refresh(p, &wait, error)) {
+			if (!answers)
+				note("federation: %s: the endpoint answers", p->relation->domain);
+			answers = true;
 			retry = FEDERATION_RETRY;
 			continue;
 		}
+		answers = false;
 		wait = jitter(retry);
 		note("federation: %s: %s; trying again in %lld seconds", p->relation->domain, error,
 		     (long long)wait);
