@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `cloister-issuer init`
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "../../verify/hex.h"

@@ -190,8 +190,3 @@ size_t rules_zones(const struct rules *r)
 {
 	return issuer_policy_zones(r->current->policy);
 }
-
-uint32_t rules_x509_ttl(const struct rules *r)
-{
-	return r->current->terms.x509_ttl;
-}

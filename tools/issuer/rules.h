@@ -25,8 +25,7 @@ int rules_reload(struct rules *rules, char error[CL_ERROR_SIZE]);
 void rules_close(struct rules *rules);
 
 struct issuer_authority *rules_authority(struct rules *rules);
-/* For the thread that reloads: how many launch digests have grants, and the lifetime of SVIDs. */
+/* For the thread that reloads: how many launch digests have grants. */
 size_t rules_zones(const struct rules *rules);
-uint32_t rules_x509_ttl(const struct rules *rules);
 
 #endif

@@ -56,6 +56,10 @@ static void reload(struct service *s)
 		note("SIGHUP: policies read: %zu launch digests have grants; channels that are "
 		     "open keep theirs",
 		     rules_zones(s->rules));
+	if (s->credential && credential_reload(s->credential, error))
+		note("SIGHUP: %s; the old certificate stays", error);
+	if (s->federation)
+		federation_hurry(s->federation);
 }
 
 static int64_t sequence(struct keyring *keyring)

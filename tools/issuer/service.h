@@ -4,12 +4,16 @@
 #define CLOISTER_ISSUER_SERVICE_H
 
 #include "../../issuer/serve.h"
+#include "credential.h"
+#include "federation.h"
 #include "rules.h"
 #include "state.h"
 
 struct service {
 	struct rules *rules;
-	struct issuer issuer; /* with the keyring */
+	struct credential *credential; /* of the bundle endpoint; NULL: there is none */
+	struct federation *federation; /* NULL: there is none */
+	struct issuer issuer;	       /* with the keyring */
 	int listener;
 };
 
@@ -17,7 +21,8 @@ struct service {
 int service_signals(void);
 
 /*
- * Serve until SIGTERM or SIGINT; SIGHUP reads the files again. Keys are changed when it is time. 0
+ * Serve until SIGTERM or SIGINT; SIGHUP reads the files again and
+ * fetches other trust domains' bundles. Keys are changed when it is time. 0
  * or a negative errno.
  */
 int service_run(struct service *service);
