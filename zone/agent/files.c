@@ -305,10 +305,10 @@ int files_open(struct files *files, const char *path, const struct user *workloa
 int files_put(struct files *files, const struct fetched *fetched, char error[CL_ERROR_SIZE])
 {
 	struct put *p = calloc(1, sizeof(*p));
-	int rc = p ? 0 : clv_error(error, -ENOMEM, "no memory");
+	int rc;
 
-	if (rc)
-		return rc;
+	if (!p)
+		return clv_error(error, -ENOMEM, "no memory");
 	p->files = files;
 	p->fetched = fetched;
 	files->generation++;
