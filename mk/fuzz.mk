@@ -67,6 +67,7 @@ $(eval $(call fuzz,spiffe_id,$(addprefix spiffe/,id.c base64.c json.c),-Ispiffe,
 $(eval $(call fuzz,spiffe_x509,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_jwt,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_bundle,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
+$(eval $(call fuzz,channel,channel/message.c issuer/wire.c core/evidence/cbor.c verify/cbor_in.c))
 $(eval $(call fuzz,workload_api,$(AGENT_src) $(AGENT_pb),-isystem $(AGENT_gen),$(AGENT_libs)))
 
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h

@@ -478,6 +478,44 @@ def spiffe():
         seed('spiffe_bundle', b'\0\1' + struct.pack('<H', at) + b'A\0')
 
 
+def item(value):
+    """Deterministic CBOR (RFC 8949, section 4.2) of what channels say."""
+    def head(major, n):
+        if n < 24:
+            return bytes([major << 5 | n])
+        return bytes([major << 5 | 24, n]) if n < 256 else bytes([major << 5 | 25]) + struct.pack('>H', n)
+    if value is None:
+        return b'\xf6'
+    if isinstance(value, int):
+        return head(0, value)
+    if isinstance(value, list):
+        return head(4, len(value)) + b''.join(map(item, value))
+    text = value.encode() if isinstance(value, str) else value
+    return head(3 if isinstance(value, str) else 2, len(text)) + text
+
+
+def channels():
+    web, nonce = b'spiffe://example.org/web', bytes(range(32))
+    grant = [web, b'hint', [b'www-data', b'app'], [b'web.example.org']]
+    hellos = [[1, nonce, 'svid/1'], [1, nonce, 'x' * 32], [1, nonce, 'x' * 33], [1, nonce[1:], 'x'],
+              [1, nonce, '\x07']]
+    proofs = [[2, None], [2, b'evidence' * 40], [2, b''], [3, 'no'], [3, 'x' * 255], [3, 'x' * 256],
+              [3, 'a\nb'], [3, '']]
+    requests = [[1], [4], [5], [2, [[0, b'csr' * 50], [15, b'']]], [2, [[i, b''] for i in range(17)]],
+                [3, 0, [b'audience', b'b']], [3, 0, [b'a'] * 17], [3, 0, []]]
+    answers = [[0, 7, b'denied'], [0, 5, b'x'], [0, 3, b'\x07'], [1, b'example.org', [grant], []],
+               [1, b'example.org', [grant] * 17, []],
+               [1, b'', [], [[b'password', b'', b's3cret'], [b'b', b'app', b'']]],
+               [1, b'', [[web, b'', [b'u'] * 9, []]], []], [1, b'', [[web, b'', [], [b'n'] * 17]], []],
+               [2, [[0, b'chain' * 60]]], [3, b'token'], [4, [[b'example.org', b'{"keys":[]}']]],
+               [4, [[b'a', b'']] * 33]]
+    for kind, values in enumerate((hellos, proofs, requests, answers)):
+        for value in values:
+            seed('channel', bytes([kind]) + item(value))
+        seed('channel', bytes([kind]) + item(values[0]) + b'\0')
+        seed('channel', bytes([kind]) + item(values[-1])[:-1])
+
+
 def frame(kind, flags, stream, payload=b''):
     return struct.pack('>I', len(payload))[1:] + bytes([kind, flags]) + \
         struct.pack('>I', stream) + payload
@@ -539,6 +577,7 @@ def workload_api():
 
 def main():
     spiffe()
+    channels()
     workload_api()
     enrolments()
     policies()
