@@ -77,6 +77,23 @@ static void release_terms(struct issuer_authority *a, const struct issuer_terms 
 
 static struct issuer_authority authority = {hold_terms, release_terms, hold, release};
 
+struct spiffe_bundles foreign;
+static int foreign_held;
+
+static const struct spiffe_bundles *hold_foreign(struct issuer_foreign *f)
+{
+	__atomic_add_fetch(&foreign_held, 1, __ATOMIC_SEQ_CST);
+	return &foreign;
+}
+
+static void release_foreign(struct issuer_foreign *f, const struct spiffe_bundles *b)
+{
+	assert(b == &foreign);
+	__atomic_sub_fetch(&foreign_held, 1, __ATOMIC_SEQ_CST);
+}
+
+static struct issuer_foreign who_knows_others = {hold_foreign, release_foreign};
+
 static void *serve(void *unused)
 {
 	assert(issuer_serve(&issuer, listener, stop) == 0);
@@ -114,6 +131,8 @@ int issuer_begin(void **state)
 	    channel_key_make(&zone_key))
 		return -1;
 	issuer.authority = &authority;
+	issuer.foreign = &who_knows_others;
+	foreign = (struct spiffe_bundles){.count = 0};
 	issuer.self.key = &server_key;
 	terms = (struct issuer_terms){
 		.trust = {.verifier = verifier, .least = CL_VERDICT_AFFIRMING},
@@ -154,7 +173,7 @@ int issuer_end(void **state)
 	channel_key_free(&zone_key);
 	unlinkat(dir, KEYRING_FILE, 0);
 	close(dir);
-	return held || terms_held || rmdir(path);
+	return held || terms_held || foreign_held || rmdir(path);
 }
 
 const uint8_t (*issuer_key(void))[CL_REPORT_SPKI_SIZE]

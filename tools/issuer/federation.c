@@ -311,6 +311,8 @@ static int begin(struct federation *f, size_t i, char error[CL_ERROR_SIZE])
 	if (given && have)
 		spiffe_bundle_free(take_file ? &kept : &file);
 	struct spiffe_bundle *taken = take_file ? &file : &kept;
+	note("federation: %s: begins with the bundle in %s, sequence number %lld", r->domain,
+	     take_file ? r->bundle_file : FOREIGN_FILE, (long long)taken->sequence);
 	rc = check_size(f, taken, error);
 	if (!rc && replace(f, i, taken))
 		rc = clv_error(error, -ENOMEM, "no memory");
