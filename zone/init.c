@@ -233,8 +233,11 @@ static void start_services(struct services *services, struct workload *workload,
 	if (error)
 		fail("agent", error);
 	say("waiting for an identity");
-	if (!run_wait_for_files(services))
+	error = run_wait_for_files(services);
+	if (error == -EINTR)
 		end(128 + SIGTERM);
+	if (error)
+		fail("there is no agent, and so no identity", 0);
 }
 
 int main(void)

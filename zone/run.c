@@ -145,7 +145,7 @@ static int accepts(uint16_t port)
 	return listening("/proc/net/tcp", port) || listening("/proc/net/tcp6", port);
 }
 
-bool run_wait_for_files(struct services *services)
+int run_wait_for_files(struct services *services)
 {
 	sigset_t set;
 
@@ -155,11 +155,13 @@ bool run_wait_for_files(struct services *services)
 		pid_t pid;
 
 		if (signal == SIGTERM || signal == SIGINT)
-			return false;
+			return -EINTR;
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			services_ended(services, pid, status);
+		if (!services->agent)
+			return -ECHILD;
 	}
-	return true;
+	return 0;
 }
 
 uint32_t run_supervise(const struct workload *workload, pid_t main, struct services *services)

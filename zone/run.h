@@ -32,9 +32,11 @@ pid_t run_stop_service(void);
 /* End all that is left of the workload, and wait until it is gone. */
 void run_end_all(void);
 
-/* Wait until the agent has put files there; services are kept running. False: the zone is to end.
+/*
+ * Wait until the agent has put files there; services are kept running. 0, -EINTR if the zone is
+ * asked to end, or -ECHILD: there is no agent any more.
  */
-bool run_wait_for_files(struct services *services);
+int run_wait_for_files(struct services *services);
 
 /*
  * Say when the workload is ready, reap, ask it to end on SIGTERM and SIGINT, tell it of new files,

@@ -92,6 +92,7 @@ void services_ended(struct services *s, pid_t pid, int status)
 	if (!report && pid != s->agent)
 		return;
 	const char *name = report ? "report service" : "agent";
+	*(report ? &s->report : &s->agent) = 0;
 	if (s->restarts++ == RESTARTS_MAX) {
 		say("the %s ended with status %u, and stays so", name, run_shell_status(status));
 		return;

@@ -15,7 +15,7 @@ struct services {
 	int listener;	     /* of the report service */
 	const uint8_t *spki; /* SHA-256, which reports name */
 	const char *user;    /* the workload's, for the agent */
-	pid_t report, agent; /* 0: not started */
+	pid_t report, agent; /* 0: not running */
 	int notice, notify;  /* both ends of the agent's way to tell of new files; -1 */
 	unsigned int restarts;
 };

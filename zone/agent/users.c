@@ -26,14 +26,13 @@ int users_load(const char *path)
 	return n < 0 ? -errno : size == PASSWD_MAX ? -E2BIG : 0;
 }
 
-// What a name may be that becomes a directory's.
+// What a name may be that becomes a directory's, beside others with a dot (files.h, agent.h).
 static bool plain(const char *name, size_t size)
 {
 	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
-	return size && size <= USER_NAME_MAX && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, allowed) >= size;
+	return size && size <= USER_NAME_MAX && name[0] != '-' && strspn(name, allowed) == size;
 }
 
 int users_by_name(const char *name, struct user *user)
