@@ -155,6 +155,10 @@ static int judge_zone(struct opening *o, const struct message_proof *proof)
 	const struct cl_check *check = worst(r);
 	snprintf(reason, sizeof(reason), "%s: %.200s", check ? check->name : "evidence",
 		 check ? check->reason : "nothing was checked");
+	// It travels in ASCII: an ellipsis is three bytes, and three dots.
+	for (char *c = reason; *c; c++)
+		if ((uint8_t)*c > '~')
+			*c = '.';
 	return refuse(o, reason);
 }
 
