@@ -392,8 +392,8 @@ refused() {
 	serve c c --federate "$3" && logged c "$2" && [ ! -e "$c/foreign.json" ]
 	local rc=$?
 	stop c >/dev/null
-	[ $rc -eq 0 ] || { echo "# $1: $(cat "$tmp/c.log")"; rm -f "$c/foreign.json"; }
-	return $rc
+	[ "$rc" -eq 0 ] || { echo "# $1: $(cat "$tmp/c.log")"; rm -f "$c/foreign.json"; }
+	return "$rc"
 }
 fails() { check "federate: $1" refused "$@"; }
 fails "another SPIFFE ID" "another SPIFFE ID" "${from_a/-endpoint/}"
