@@ -27,3 +27,13 @@ $(BUILD)/bin/cloister-issuer: $(ISSUER_obj) $(BUILD)/lib/libcloister-verify.a
 .PHONY: cloister-issuer
 cloister-issuer: $(BUILD)/bin/cloister-issuer
 all: cloister-issuer
+
+# A zone with forged evidence (tests/host/issuer.sh).
+ISSUER_zone := tests/host/issuer_zone.c $(FORGE_only) tools/node/hex.c
+ISSUER_zone_obj := $(patsubst %.c,$(BUILD)/issuer/%.o,issuer/wire.c spiffe/base64.c spiffe/key.c $(wildcard channel/*.c))
+$(BUILD)/tests/issuer-zone: $(ISSUER_zone) $(filter-out %/prove.o,$(ISSUER_zone_obj)) \
+			    $(BUILD)/lib/libcloister-verify.a $(wildcard tests/unit/*.h)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(ISSUER_libs)
+all: $(BUILD)/tests/issuer-zone

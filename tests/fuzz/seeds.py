@@ -436,6 +436,15 @@ def spiffe():
                  b'{"a":' + b'[' * 15 + b']' * 15 + b'}', b'{"a":' + b'[' * 16 + b']' * 16 + b'}'):
         seed('spiffe_id', b'\3' + text)
 
+    for text in (b'GET /bundle.json HTTP/1.1\r\nHost: x\r\n\r\n', b'POST /bundle.json?x HTTP/1.0\r\n\r\n'):
+        seed('issuer_http', b'\0' + text)
+    for text in (b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\nX: \ty \r\n\r\n',
+                 b'HTTP/1.0 302\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n'):
+        seed('issuer_http', b'\1' + text)
+    for text in (b'b.org=https_web:https://b.org:8443/x?y=z,/etc/ca.pem', b'b=https_web:https://[::1]',
+                 b'b.org=https_spiffe:https://192.0.2.1/,spiffe://b.org/x,b.json'):
+        seed('issuer_http', b'\2' + text)
+
     # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.
     for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0),
                                          (1, 65, 1, 0), (5, 1, 1, 0), (9, 1, 1, 0), (1, 1, 2, 0),

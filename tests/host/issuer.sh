@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# cloister-issuer: its directory, what it refuses, what a reload changes, the bundle endpoint as curl
-# and openssl see it, and federation with issuers and with endpoints that lie.
+# cloister-issuer: its directory, what it refuses, zones with forged evidence and what a reload
+# changes for them, the bundle endpoint as curl and openssl see it, and federation with issuers and
+# with endpoints that lie.
 . tests/host/lib.bash
 
 build=$(realpath "${BUILD:-build}")
@@ -184,8 +185,8 @@ chmod 710 "$a"
 check "serve: open to others" exits 1 "open to others" "${good[@]}"
 chmod 700 "$a"
 python3 -c 'import socket
-s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); input()' \
-	>"$tmp/port" < <(sleep 300) &
+s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True)
+import time; time.sleep(900)' >"$tmp/port" &
 children+=("$!")
 for _ in $(seq 50); do [ -s "$tmp/port" ] && break; sleep 0.1; done
 check "serve: port taken" exits 15 "free port" "${good[@]}" --listen "127.0.0.1:$(cat "$tmp/port")"
@@ -197,7 +198,7 @@ check "it says what" logged a "trust domain a.example: serving zones on 127.0.0.
 check "it holds the directory" exits 1 "another process serves it" "${good[@]}"
 check "show does not need it" exits 0 "$pin" show "$a"
 check "nor does bundle" exits 0 '"keys"' bundle "$a"
-echo secret >"$tmp/token"
+printf secret >"$tmp/token"
 policy a ", \"zones\": [{\"digest\": \"$(digest 1)\", \"identities\": [{\"id\":
 	\"spiffe://a.example/web\", \"hint\": \"web\", \"users\": [\"www-data\"], \"dns\":
 	[\"web.a.example\"]}], \"files\": [{\"name\": \"token\", \"from\": \"token\"}]}]"
@@ -385,6 +386,75 @@ check "a damaged file" exits 1 "foreign.json: this is no SPIFFE Bundle Map" serv
 rm "$c/foreign.json"
 "$issuer" bundle "$a" >"$tmp/a.bundle"
 
+# ---- zones
+mkdir "$tmp/zone"
+coproc ZONE { "$build/tests/issuer-zone" "$tmp/zone"; }
+children+=("$ZONE_PID")
+# zone WANT LINE: what the zone has to say to this (a pattern)
+zone() {
+	local got=
+	[ -z "$2" ] || echo "$2" >&"${ZONE[1]}"
+	IFS= read -r -t 30 got <&"${ZONE[0]}"
+	# shellcheck disable=SC2053
+	[[ $got == $1 ]] || { echo "# \"$got\", not \"$1\""; return 1; }
+}
+# grant BYTE ID…: an entry of a policy; everyone gets the token
+grant() {
+	local ids
+	printf -v ids ', {"id": "spiffe://a.example/%s"}' "${@:2}"
+	printf '{"digest": "%s", "identities": [%s], "files": [{"name": "token", "from": "token"}]}' \
+		"$(digest "$1")" "${ids#, }"
+}
+check "a zone" zone ready ""
+cp "$tmp/zone/verifier.json" "$tmp/verifier.json"
+policy a ", \"zones\": [$(grant 1 web), $(grant 2 db db/backup)]"
+# zones_port NAME
+zones_port() { sed -n 's/.*serving zones on .* port \([0-9]*\);.*/\1/p' "$tmp/$1.log"; }
+serve a a --federate "$from_b"
+logged a "b.example: a new bundle"
+at="$(zones_port a) $pin"
+check "no zone of a digest that the verifier does not know" zone "*digest: *" "open $at 9"
+check "nobody else's channel key" zone "*" "open $(zones_port a) $(printf '%064d' 0) 1"
+check "a zone comes in" zone open "open $at 1"
+check "it gets what it is granted" \
+	zone "given spiffe://a.example/web token secret a.example b.example" ask
+check "its X509-SVID" [ "$("$spiffe" x509 a.example "$tmp/zone/bundle.a.example" "$tmp/zone/svid.der" "$(date +%s)")" = spiffe://a.example/web ]
+check "its JWT-SVID, for jwcrypto" grep -q '^spiffe://a.example/web ' <(/usr/bin/python3 \
+	tests/host/spiffe_jose.py check "$tmp/zone/bundle.a.example" "$(cat "$tmp/zone/token")" reports "$(date +%s)")
+check "the other domain's bundle" [ "$("$spiffe" counts b.example "$tmp/zone/bundle.b.example")" = "1 1 1" ]
+printf renewed >"$tmp/token"
+policy a ", \"zones\": [$(grant 1 web web/logs), $(grant 3 x)]"
+kill -HUP "${pid[a]}"
+logged a "policies read: 2 launch digests have grants"
+check "after a reload its channel has what it had" zone "given spiffe://a.example/web token secret*" ask
+zone closed close
+zone open "open $at 1"
+check "and its next one what there is now" \
+	zone "given spiffe://a.example/web spiffe://a.example/web/logs token renewed*" ask
+zone closed close
+zone open "open $at 2"
+check "who is not there any more gets nothing" zone nothing ask
+zone closed close
+policy a ', "zones": 1'
+kill -HUP "${pid[a]}"
+logged a "the old policies stay"
+zone open "open $at 3"
+check "a bad policy takes nothing from anybody" zone "given spiffe://a.example/x token renewed*" ask
+zone closed close
+policy a ", \"zones\": [$(grant 1 web)]"
+python3 -c 'import json, sys
+policy = json.load(sys.stdin)
+del policy["nodes"]["crl"]
+json.dump(policy, sys.stdout)' <"$tmp/zone/verifier.json" >"$tmp/verifier.json"
+kill -HUP "${pid[a]}"
+logged a "policies read: 1 launch"
+check "without a revocation list no zone is affirmed" zone "*the peer refuses*" "open $at 1"
+stop a >/dev/null
+serve a a --least warning
+check "and a warning is enough if that was said" zone open "open $(zones_port a) $pin 1"
+check "an end of the issuer ends its channels" stop a
+check "for the zone, too" zone "@(no answer|cannot send)" ask
+
 # Who is not who it should be.
 check "endpoint again" serve a a --bundle-listen "127.0.0.1:$a_port" --bundle-spiffe $a_id
 # refused NAME TEXT RELATION: is this why nothing is fetched?
@@ -392,8 +462,8 @@ refused() {
 	serve c c --federate "$3" && logged c "$2" && [ ! -e "$c/foreign.json" ]
 	local rc=$?
 	stop c >/dev/null
-	[ $rc -eq 0 ] || { echo "# $1: $(cat "$tmp/c.log")"; rm -f "$c/foreign.json"; }
-	return $rc
+	[ "$rc" -eq 0 ] || { echo "# $1: $(cat "$tmp/c.log")"; rm -f "$c/foreign.json"; }
+	return "$rc"
 }
 fails() { check "federate: $1" refused "$@"; }
 fails "another SPIFFE ID" "another SPIFFE ID" "${from_a/-endpoint/}"

@@ -94,8 +94,9 @@ def answer(context, plain, table):
                 got += more
             path = got.split()[1].decode()
             if path == '/slow':
-                for byte in head() + b' ' * 100:
-                    s.send(bytes([byte]))
+                s.sendall(head())
+                for _ in range(100):
+                    s.send(b' ')
                     threading.Event().wait(0.5)
             if path == '/cut':
                 s.sendall(table['/unsized'][:-10])

@@ -279,7 +279,7 @@ static void relations(void **state)
 	for (int over = 0; over < 2; over++) {
 		int n = snprintf(text, sizeof(text), "b.org=https_web:https://b/");
 		memset(text + n, 'x', RELATION_TARGET_MAX);
-		text[n + (int)RELATION_TARGET_MAX - 2 + over] = '\0';
+		text[n + (int)RELATION_TARGET_MAX - 1 + over] = '\0';
 		assert_int_equal(relation_parse(&r, text, error), over ? -EINVAL : 0);
 		relation_free(&r);
 	}

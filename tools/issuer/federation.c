@@ -207,19 +207,27 @@ static int fetch(struct poller *p, char *body, char error[CL_ERROR_SIZE])
 	return rc;
 }
 
+static int fetch_new(struct poller *p, struct spiffe_bundle *bundle, char error[CL_ERROR_SIZE])
+{
+	char *body = malloc(p->federation->share);
+	const char *why = "";
+
+	if (!body)
+		return clv_error(error, -ENOMEM, "no memory");
+	int n = fetch(p, body, error);
+	int rc = n < 0 ? n : spiffe_bundle_read(bundle, p->relation->domain, body, (size_t)n, &why);
+	free(body);
+	return n >= 0 && rc ? clv_error(error, rc, "%s", why) : rc;
+}
+
 // 0 with the seconds that its publisher wants until the next time.
 static int refresh(struct poller *p, int64_t *wait, char error[CL_ERROR_SIZE])
 {
-	cleanup_free char *body = malloc(p->federation->share);
-	struct spiffe_bundle bundle;
-	const char *why = "";
-	int n = body ? fetch(p, body, error) : clv_error(error, -ENOMEM, "no memory");
+	struct spiffe_bundle bundle = {.nr_x509 = 0};
+	int rc = fetch_new(p, &bundle, error);
 
-	if (n < 0)
-		return n;
-	int rc = spiffe_bundle_read(&bundle, p->relation->domain, body, (size_t)n, &why);
 	if (rc)
-		return clv_error(error, rc, "%s", why);
+		return rc;
 	int64_t hint = bundle.refresh_hint ?: FEDERATION_HINT;
 	*wait = hint < FEDERATION_MIN	     ? FEDERATION_MIN
 		: hint > FEDERATION_MAX_WAIT ? FEDERATION_MAX_WAIT
@@ -340,7 +348,7 @@ static void prepare(struct federation *f, const struct relation *relations, size
 	f->foreign = (struct issuer_foreign){hold, release};
 	f->dir = dir;
 	f->count = count;
-	f->share = (WIRE_ANSWER_MAX - FEDERATION_OWN_BYTES) / count - 2 * SPIFFE_DOMAIN_MAX;
+	f->share = (WIRE_ANSWER_MAX - FEDERATION_OWN_BYTES) / count - 2 * (size_t)SPIFFE_DOMAIN_MAX;
 	if (f->share > SPIFFE_BUNDLE_JSON_MAX)
 		f->share = SPIFFE_BUNDLE_JSON_MAX;
 	for (size_t i = 0; i < count; i++)

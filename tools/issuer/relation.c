@@ -2,6 +2,7 @@
 #include "relation.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../../verify/socket.h"
@@ -65,13 +66,12 @@ static bool take_url(struct relation *r, char *url)
 	size_t authority = strcspn(url + begin, "/?");
 	const char *target = url + begin + authority;
 	const char *slash = *target == '/' ? "" : "/";
-	if (strlen(target) >= RELATION_TARGET_MAX || strchr(target, '#'))
+	int n = snprintf(r->target, sizeof(r->target), "%s%s", slash, target);
+	if (n < 0 || (size_t)n >= sizeof(r->target) || strchr(target, '#'))
 		return false;
 	for (const char *c = target; *c; c++)
 		if (*c <= ' ' || *c > '~')
 			return false;
-	strcpy(r->target, slash);
-	strcat(r->target, target);
 	url[begin + authority] = '\0';
 	return take_authority(r, url + begin);
 }

@@ -138,8 +138,10 @@ static int fill_set(const struct rules_source *source, struct set *s, char error
 int rules_reload(struct rules *r, char error[CL_ERROR_SIZE])
 {
 	struct set *s = calloc(1, sizeof(*s));
-	int rc = s ? fill_set(r->source, s, error) : clv_error(error, -ENOMEM, "no memory");
 
+	if (!s)
+		return clv_error(error, -ENOMEM, "no memory");
+	int rc = fill_set(r->source, s, error);
 	if (rc) {
 		free_set(s);
 		return rc;

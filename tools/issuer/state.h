@@ -19,7 +19,7 @@
 
 #define STATE_LIFE     604800u /* of signing keys, in seconds: a week */
 #define STATE_LIFE_MIN 360u
-#define STATE_LIFE_MAX (3650u * 86400u)
+#define STATE_LIFE_MAX 315360000u /* ten years */
 
 struct state {
 	int dir;

@@ -13,14 +13,14 @@
 
 SSL_CTX *stream_context(bool server)
 {
+	static char groups[] = "X25519:P-256:P-384"; // not constant, as OpenSSL's macro casts it
 	SSL_CTX *c = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 
 	if (!c)
 		return NULL;
 	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1 &&
 	    SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL") == 1 &&
-	    SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") == 1 &&
-	    SSL_CTX_set_num_tickets(c, 0) == 1) {
+	    SSL_CTX_set1_groups_list(c, groups) == 1 && SSL_CTX_set_num_tickets(c, 0) == 1) {
 		SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
 					       SSL_OP_NO_RENEGOTIATION);
 		SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
@@ -86,7 +86,9 @@ int stream_open(struct stream *s, SSL_CTX *context, struct clv_socket socket, co
 {
 	*s = (struct stream){.ssl = SSL_new(context), .socket = socket};
 	int rc = s->ssl && SSL_set_fd(s->ssl, socket.fd) == 1 &&
-				 (!name || SSL_set_tlsext_host_name(s->ssl, name) == 1)
+				 (!name ||
+				  SSL_ctrl(s->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+					   TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) == 1)
 			 ? 0
 			 : clv_error(error, -ENOMEM, "TLS: no memory");
 
