@@ -15,7 +15,7 @@
 
 extern struct wire_grants grants; /* what every zone gets; to be changed before it comes */
 extern bool no_grants;
-extern uint32_t issuer_x509_ttl; /* seconds; to be set before issuer_begin() */
+extern uint32_t issuer_x509_ttl;      /* seconds; to be set before issuer_begin() */
 extern struct spiffe_bundles foreign; /* none, if a test puts none there */
 extern uint16_t issuer_port;
 
