@@ -133,7 +133,6 @@ def attack(evidence):
         other = make_issuer('other-issuer', evidence, [{'id': WEB}])
         for part in (strangers, clocks, flood):
             part(directory, other)
-        equal('the other issuer ends in good order', other.stop(), 0)
     except Exception:
         check('attacks: came to their end', False, traceback.format_exc())
 
