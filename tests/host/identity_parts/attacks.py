@@ -6,11 +6,13 @@ import re
 import signal
 import socket
 import ssl
+import stat
 import threading
 import time
 from contextlib import suppress
 
-from world import Gone, Zone, check, equal, figure, status
+from files import serial
+from world import Gone, Zone, check, equal, figure, finish, status
 
 SILENT = 300
 HOLD_S = 0.2  # between the bytes of a slow handshake
@@ -22,9 +24,9 @@ LATE_S = 15  # on a busy machine
 GROWTH_KIB = 2 * 64 * 400
 
 
-def told(zone, *texts):
+def told(zone, *texts, since=0):
     try:
-        return zone.said.wait(*texts)
+        return zone.said.wait(*texts, since=since)
     except Gone as e:
         return str(e)
 
@@ -43,6 +45,23 @@ def strangers(directory, issuer):
             check(f'{zone.name}: no files', False, os.read(zone.notice, 64))
         zone.stop()
     good.stop()
+
+
+def restarted(directory, issuer):
+    """An agent that is killed, and the one after it in the same place."""
+    zone = Zone(directory, 'restarted', issuer)
+    equal('restart: the first agent', zone.wait_notice(), b'r')
+    path = f'{zone.dir}/www-data/svid.pem'
+    before, one = serial(path), os.path.realpath(path)
+    finish(zone.process, signal.SIGKILL)
+    equal('restart: the files stay', serial(path), before)
+    zone.start()
+    equal('restart: the second agent', zone.wait_notice(), b'r')
+    check('restart: another certificate', serial(path) not in ('', before))
+    check('restart: what was open stays', serial(one) == before)
+    check('restart: the socket is its own', stat.S_ISSOCK(os.stat(zone.socket).st_mode) and
+          zone.process.poll() is None)
+    zone.stop()
 
 
 def clocks(directory, issuer):

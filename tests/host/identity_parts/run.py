@@ -12,7 +12,7 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../workload_parts'))
 import world
 from api import Asker, Pushed, all_methods, figures, ids
-from attacks import clocks, flood, strangers, told
+from attacks import clocks, flood, restarted, strangers, told
 from client import messages  # noqa: E402
 from files import DB, METRICS, WEB, as_user, modes, openssl
 from servers import Load, Nginx, Postgres, make_stranger, refused, shows, works
@@ -24,6 +24,7 @@ IDENTITIES = [
     {'id': METRICS, 'hint': 'metrics', 'users': ['www-data']},
     {'id': DB, 'dns': [f'db.{world.DOMAIN}'], 'users': ['postgres']}]
 PASSWORD = {'name': 'password', 'from': 'password', 'user': 'www-data'}
+LEAVING = {'name': 'leaving', 'from': 'password', 'user': 'backup'}
 MORE = {'name': 'more', 'from': 'more', 'user': 'postgres'}
 
 
@@ -54,7 +55,7 @@ def begin(issuer):
     figure('size of the agent\'s program', os.path.getsize(f'{BUILD}/zone/agent/agent'))
     equal('notice: one byte on descriptor 3', notice, b'r')
     line = told(zone, 'proven and fetched in')
-    check('console: what there is', '3 identities and 1 files, proven and fetched in' in line, line)
+    check('console: what there is', '3 identities and 2 files, proven and fetched in' in line, line)
     return zone
 
 
@@ -90,6 +91,8 @@ def taken_away(zone, asks, pushed):
     check('reload: nor are its files there', not os.path.exists(f'{zone.dir}/www-data/hint/metrics'))
     equal('reload: the new file', as_user('postgres', 'cat', f'{zone.dir}/postgres/files/more').stdout,
           'and more')
+    check('reload: who has nothing any more has no directory',
+          not os.path.lexists(f'{zone.dir}/backup'))
     equal('reload: the old one', as_user('www-data', 'cat', f'{zone.dir}/www-data/files/password')
           .stdout, 's3cret')
 
@@ -123,15 +126,15 @@ def away(zone, asks, pushed, issuer, meanwhile):
     notice = zone.wait_notice(90)  # a minute is the most between two tries
     figure('s from the issuer\'s return to new files', round(time.monotonic() - begin_at, 1))
     equal('back: new files', notice, b'r')
-    check('back: the console says so', '2 identities and 2 files' in told(zone, 'proven and fetched'),
-          zone.said.lines[since:])
+    line = told(zone, 'proven and fetched', since=since)
+    check('back: the console says so', '2 identities and 2 files' in line, line)
     check('back: the same agent', zone.process.poll() is None)
 
 
 def attack(evidence):
     try:
         other = make_issuer('other-issuer', evidence, [{'id': WEB}])
-        for part in (strangers, clocks, flood):
+        for part in (strangers, restarted, clocks, flood):
             part(directory, other)
     except Exception:
         check('attacks: came to their end', False, traceback.format_exc())
@@ -140,7 +143,7 @@ def attack(evidence):
 def main():
     write_contents()
     evidence = Evidence(directory)
-    issuer = make_issuer('issuer', evidence, IDENTITIES, [PASSWORD])
+    issuer = make_issuer('issuer', evidence, IDENTITIES, [PASSWORD, LEAVING])
     zone = begin(issuer)
     os.mkdir(f'{directory}/messages')
     messages(f'{directory}/messages')
