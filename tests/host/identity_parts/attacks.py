@@ -15,6 +15,7 @@ from files import serial
 from world import Gone, Zone, check, equal, figure, finish, status
 
 SILENT = 300
+COME_S = 0.003  # between newcomers
 HOLD_S = 0.2  # between the bytes of a slow handshake
 OPEN_S = 30  # ISSUER_OPEN_MS: to become a channel
 LATE_S = 15  # on a busy machine
@@ -117,6 +118,19 @@ def deaf(port, keep):
     keep.append(s)
 
 
+def newcomers(port, stop, count):
+    """Some hundred a second, of which each makes an older one go."""
+    held = []
+    while not stop.wait(COME_S):
+        with suppress(OSError):
+            held.append(socket.create_connection(('127.0.0.1', port), 5))
+            count.append(1)
+        if len(held) == 200:
+            held.pop(0).close()
+    for s in held:
+        s.close()
+
+
 def closed(connections):
     """Those that the issuer has ended."""
     gone = []
@@ -177,6 +191,16 @@ def flood(directory, issuer):
     figure('cloister-issuer VmHWM before and with it, KiB, and threads', (before, peak, threads))
     check('flood: bounded memory', peak - before < GROWTH_KIB, (before, peak))
     check('flood: bounded threads', threads <= 256 + 4, threads)
+    stop.clear()
+    count, begun = [], time.monotonic()
+    come = threading.Thread(target=newcomers, args=(issuer.port, stop, count))
+    come.start()
+    while len(count) < SILENT:
+        time.sleep(0.01)
+    meanwhile(directory, issuer, 'among newcomers').stop()
+    stop.set()
+    come.join()
+    figure('newcomers per second', round(len(count) / (time.monotonic() - begun)))
     frozen = meanwhile(directory, issuer, 'that then stops')
     frozen.process.send_signal(signal.SIGSTOP)
     meanwhile(directory, issuer, 'after').stop()
