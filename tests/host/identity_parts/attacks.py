@@ -158,7 +158,8 @@ def flood(directory, issuer):
     pid = issuer.process.pid
     before = status(pid, 'VmHWM')
     stop, silent, hears, lives = threading.Event(), [], [], []
-    slow = [threading.Thread(target=slow_handshake, args=(issuer.port, stop, lives))
+    slow = [threading.Thread(target=slow_handshake, args=(issuer.port, stop, lives),
+                             daemon=True)
             for _ in range(4)]
     for t in slow:
         t.start()
@@ -193,7 +194,7 @@ def flood(directory, issuer):
     check('flood: bounded threads', threads <= 256 + 4, threads)
     stop.clear()
     count, begun = [], time.monotonic()
-    come = threading.Thread(target=newcomers, args=(issuer.port, stop, count))
+    come = threading.Thread(target=newcomers, args=(issuer.port, stop, count), daemon=True)
     come.start()
     while len(count) < SILENT:
         time.sleep(0.01)

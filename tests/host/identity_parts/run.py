@@ -3,6 +3,7 @@
 is away, another issuer is attacked."""
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -105,7 +106,7 @@ def away(zone, asks, pushed, issuer, meanwhile):
         equal(f'away: {ask.name} still has certificates', ids(ask('postgres', 'FetchX509SVID')), [DB])
         equal(f'away: {ask.name} gets no tokens', ask('postgres', 'FetchJWTSVID', audience=['api'])
               .get('error'), 'UNAVAILABLE')
-    others = threading.Thread(target=meanwhile)
+    others = threading.Thread(target=meanwhile, daemon=True)
     others.start()
     line = zone.said.wait('identity: the issuer at 127.0.0.1 port', since=since, seconds=TTL)
     check('away: the console says what is the matter', 'Connection refused; trying again' in line, line)
@@ -137,7 +138,7 @@ def attack(evidence):
         for part in (strangers, restarted, clocks, flood):
             part(directory, other)
     except Exception:
-        check('attacks: came to their end', False, traceback.format_exc())
+        check('attacks: came to their end', False, traceback.format_exc().replace('\n', '\n# '))
 
 
 def main():
@@ -180,6 +181,7 @@ def main():
 
 
 begun = time.monotonic()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end what was started
 try:
     main()
 except Exception:

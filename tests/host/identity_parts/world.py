@@ -20,6 +20,7 @@ FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
 failed = False
 printing = threading.Lock()
 ended = []  # what has to be ended, the last first
+ending = threading.Event()
 
 
 def tell(line):
@@ -72,11 +73,14 @@ class Said:
 
         with self.news:
             if not self.news.wait_for(found, seconds):
-                raise Gone(f'{self.name} has not said {texts} in {seconds} s: {self.lines[-5:]}')
+                last = [line[:300] for line in self.lines[-5:]]
+                raise Gone(f'{self.name} has not said {texts} in {seconds} s: {last}')
             return found()
 
 
 def start(*args, **more):
+    if ending.is_set():
+        raise Gone('the test is over')
     process = subprocess.Popen([str(a) for a in args], text=True, errors='replace', **more)
     ended.append(process)
     return process
@@ -93,6 +97,7 @@ def finish(process, sig=signal.SIGTERM):
 
 
 def end_all():
+    ending.set()
     for process in reversed(ended):
         finish(process)
 
