@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # npm's client of the Workload API, by the lock file. Debian has npm apart from nodejs, others within.
+# shellcheck disable=SC2154 # tmp is lib.bash's
 node_modules=${BUILD:-build}/tests/workload-node/node_modules
 
 has_node() { command -v npm >/dev/null && command -v node >/dev/null; }
