@@ -14,13 +14,13 @@ for program in /usr/sbin/nginx /usr/lib/postgresql/*/bin/postgres psql curl prot
 		exit 0
 	}
 done
-unshare -m true 2>"$tmp/err" || { echo "ok identity # SKIP no mount namespaces: $(cat "$tmp/err")"; exit 0; }
+unshare -m true 2>"$tmp/err" || { echo "ok identity # SKIP no mounts: $(cat "$tmp/err")"; exit 0; }
 chmod 755 "$tmp"
 mkdir -m 755 "$tmp/zones"
 modules=()
 if has_node; then
 	install_grpc_js
-	modules=("$PWD/$node_modules")
+	modules=("$(realpath "$node_modules")")
 else
 	echo "ok identity: grpc-js # SKIP there is no npm"
 fi

@@ -270,6 +270,22 @@ static void rotation(void **state)
 	assert_int_equal(kept, 2);
 }
 
+/* Nothing is left in the place of a user who has nothing any more, and all of the others. */
+static void user_without(void **state)
+{
+	grants.nr_files = 2;
+	grants.file[0] = (struct wire_file){SPAN("password"), SPAN("app"), SPAN("s3cret")};
+	grants.file[1] = (struct wire_file){SPAN("other"), SPAN("front"), SPAN("more")};
+	start();
+	wait_for_change(1);
+	check_file("front/files/other", 0400, "more");
+	grants.nr_files = 1;
+	wait_for_change(changes + 2);
+	assert_int_equal(faccessat(files.dir, "front", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(faccessat(files.dir, ".front.1", F_OK, 0), -1);
+	check_file("app/files/password", 0400, "s3cret");
+}
+
 /* No answer for longer than a certificate lives: nothing holds, and then all again. */
 static void issuer_away(void **state)
 {
@@ -397,6 +413,7 @@ int main(void)
 		cmocka_unit_test(configuration),
 		TEST(all),
 		TEST_SHORT(rotation),
+		TEST_SHORT(user_without),
 		TEST_SHORT(issuer_away),
 		TEST(tokens_of_issuer),
 		TEST(another_issuer),

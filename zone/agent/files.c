@@ -200,11 +200,18 @@ static int write_files(const struct put *p, int at, const struct user *user)
 	return rc;
 }
 
-static int add_user(struct put *p, const struct user *user)
+static bool has_user(const struct put *p, const char *name)
 {
 	for (size_t i = 0; i < p->nr_users; i++)
-		if (!strcmp(p->users[i].name, user->name))
-			return 0;
+		if (!strcmp(p->users[i].name, name))
+			return true;
+	return false;
+}
+
+static int add_user(struct put *p, const struct user *user)
+{
+	if (has_user(p, user->name))
+		return 0;
 	if (p->nr_users == sizeof(p->users) / sizeof(p->users[0]))
 		return -E2BIG;
 	p->users[p->nr_users++] = *user;
@@ -260,6 +267,24 @@ static int switch_user(const struct files *files, const struct user *user)
 	    renameat(files->dir, ".link", files->dir, user->name))
 		return -errno;
 	return 0;
+}
+
+// Who has nothing any more has no link: what it leads to will go.
+static void unlink_others(const struct put *p)
+{
+	int fd = openat(p->files->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char to[NAME_SIZE];
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !has_user(p, entry->d_name) &&
+		    readlinkat(p->files->dir, entry->d_name, to, sizeof(to)) >= 0)
+			(void)unlinkat(p->files->dir, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
 }
 
 // Which fetch's directory this is; 0: none.
@@ -323,6 +348,8 @@ int files_put(struct files *files, const struct fetched *fetched, char error[CL_
 		if ((rc = switch_user(files, &p->users[i])))
 			clv_error(error, rc, "files of the user %s: %s", p->users[i].name,
 				  strerror(-rc));
+	if (!rc)
+		unlink_others(p);
 	if (!rc && files->generation > 1)
 		sweep(files, 1, files->generation - 2);
 	free(p);

@@ -8,7 +8,8 @@
  *   USER/files/NAME
  *
  * USER is a link to a directory of one fetch, .USER.NUMBER, and changes at once. Keys and files are
- * their user's alone. The directory before stays until the next, for who has begun to read it.
+ * their user's alone. The directory before stays until the next, for who has begun to read it. Who
+ * has nothing any more has no link either.
  */
 #ifndef ZONE_AGENT_FILES_H
 #define ZONE_AGENT_FILES_H

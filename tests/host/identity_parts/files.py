@@ -35,13 +35,14 @@ def modes(zone):
                            ('svid_key.pem', OWNER)):
             owned(zone, f'{user}/{name}', user, mode)
     owned(zone, 'www-data/hint/metrics/svid_key.pem', 'www-data', OWNER)
-    owned(zone, 'www-data/files/password', 'www-data', OWNER)
+    for user, name in (('www-data', 'password'), ('backup', 'leaving')):
+        owned(zone, f'{user}/files/{name}', user, OWNER)
     st = os.stat(zone.dir)
     equal('files: the directory is the agent\'s alone',
           (st.st_uid, oct(stat.S_IMODE(st.st_mode) & 0o022)), (AGENT_UID, '0o0'))
     equal('files: none for others', sorted(
         x for x in os.listdir(zone.dir) if not x.startswith('.')),
-        ['postgres', 'workload.sock', 'www-data'])
+        ['backup', 'postgres', 'workload.sock', 'www-data'])
     for reader, owner in (('www-data', 'postgres'), ('postgres', 'www-data')):
         key = f'{zone.dir}/{owner}/svid_key.pem'
         check(f'files: {owner} reads its key', as_user(owner, 'cat', key).returncode == 0)

@@ -187,7 +187,7 @@ class Load:
         self.nginx, self.done, self.lost, self.serials = nginx, 0, [], set()
         self.ending = threading.Event()
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.work) for _ in range(2)]
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(2)]
         for t in self.threads:
             t.start()
 

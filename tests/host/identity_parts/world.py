@@ -20,6 +20,7 @@ FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
 failed = False
 printing = threading.Lock()
 ended = []  # what has to be ended, the last first
+ending = threading.Event()
 
 
 def tell(line):
@@ -72,11 +73,14 @@ class Said:
 
         with self.news:
             if not self.news.wait_for(found, seconds):
-                raise Gone(f'{self.name} has not said {texts} in {seconds} s: {self.lines[-5:]}')
+                last = [line[:300] for line in self.lines[-5:]]
+                raise Gone(f'{self.name} has not said {texts} in {seconds} s: {last}')
             return found()
 
 
 def start(*args, **more):
+    if ending.is_set():
+        raise Gone('the test is over')
     process = subprocess.Popen([str(a) for a in args], text=True, errors='replace', **more)
     ended.append(process)
     return process
@@ -93,6 +97,7 @@ def finish(process, sig=signal.SIGTERM):
 
 
 def end_all():
+    ending.set()
     for process in reversed(ended):
         finish(process)
 
@@ -186,37 +191,42 @@ exec "$3" www-data
 '''
 
     def __init__(self, directory, name, issuer, kind='good', clock=None):
-        self.name, base = name, f'{directory}/zone-{name}'
+        self.name, self.base = name, f'{directory}/zone-{name}'
+        base = self.base
         self.dir, self.socket = f'{base}/spiffe', f'{base}/spiffe/workload.sock'
         os.makedirs(f'{base}/etc/cloister')
         os.mkdir(self.dir)
         os.chown(self.dir, AGENT_UID, AGENT_UID)
         with open(f'{base}/etc/passwd', 'w', encoding='ascii') as f:
             f.write('root:x:0:0::/:/bin/false\n')
-            for user in ('www-data', 'postgres'):
+            for user in ('www-data', 'postgres', 'backup'):
                 p = pwd.getpwnam(user)
                 f.write(f'{user}:x:{p.pw_uid}:{p.pw_gid}::/:/bin/false\n')
         with open(f'{base}/etc/cloister/identity', 'w', encoding='ascii') as f:
             f.write(f'issuer 127.0.0.1:{issuer.port} {issuer.key}\n'
                     f'evidence 127.0.0.1:{issuer.evidence.port[kind]}\n')
         self.clock = f'{base}/clock'
-        environment = {'PATH': os.environ['PATH']}
+        self.environment, self.preload = {'PATH': os.environ['PATH']}, ''
         if clock is not None:
             self.set_clock(clock)
-            environment.update(FAKETIME_TIMESTAMP_FILE=self.clock, FAKETIME_NO_CACHE='1',
-                               FAKETIME_DONT_FAKE_MONOTONIC='1')
+            self.preload = FAKETIME
+            self.environment.update(FAKETIME_TIMESTAMP_FILE=self.clock, FAKETIME_NO_CACHE='1',
+                                    FAKETIME_DONT_FAKE_MONOTONIC='1')
+        self.start()
+
+    def start(self):
+        """As init does it, also when the agent has ended."""
+        program = os.path.abspath(f'{BUILD}/tests/zone-agent')
         self.notice, give = os.pipe()
         os.set_blocking(self.notice, False)
         os.set_blocking(give, False)  # as init's
         self.started = time.monotonic()
         self.process = start(
             'unshare', '-m', '--propagation', 'private', 'bash', '-c',
-            self.SCRIPT.format(fd=give), 'zone', base, give, f'{os.getcwd()}/{BUILD}/tests/zone-agent'
-            if not BUILD.startswith('/') else f'{BUILD}/tests/zone-agent',
-            FAKETIME if clock is not None else '', stderr=subprocess.PIPE, pass_fds=[give],
-            env=environment)
+            self.SCRIPT.format(fd=give), 'zone', self.base, give, program, self.preload,
+            stderr=subprocess.PIPE, pass_fds=[give], env=self.environment)
         os.close(give)
-        self.said = Said(self.process.stderr, f'zone {name}')
+        self.said = Said(self.process.stderr, f'zone {self.name}')
 
     def set_clock(self, offset):
         with open(self.clock + '.new', 'w', encoding='ascii') as f:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # tmp: its directory, by tests/host/lib.bash
 # npm's client of the Workload API, by the lock file. Debian has npm apart from nodejs, others within.
+# shellcheck disable=SC2154 # tmp is lib.bash's
 node_modules=${BUILD:-build}/tests/workload-node/node_modules
 
 has_node() { command -v npm >/dev/null && command -v node >/dev/null; }
