@@ -52,14 +52,19 @@ $(BUILD)/zone/agent/agent: $(ZAGENT_OBJ) $(BUILD)/agent/libagent.a \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -Wl,--no-warnings -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^ $(ZAGENT_LIBS)
 
-# The same agent in a zone that is only played (tests/host/identity.sh); with shared libraries, so
+# The same agent in a zone that is only played (tests/host/identity.sh); and with shared libraries, so
 # that its clock can be set.
-$(BUILD)/tests/zone-agent: tests/host/zone_played.c $(filter-out %/zone/core.c.o %/channel/prove.c.o,$(ZAGENT_OBJ)) \
-			    $(BUILD)/agent/libagent.a $(BUILD)/lib/libcloister-verify.a
+ZAGENT_played := tests/host/zone_played.c $(filter-out %/zone/core.c.o %/channel/prove.c.o,$(ZAGENT_OBJ)) \
+		 $(BUILD)/agent/libagent.a $(BUILD)/lib/libcloister-verify.a
+$(BUILD)/tests/zone-agent: $(ZAGENT_played)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -static -Wl,--no-warnings -Wl,--gc-sections -s -o $@ $^ $(ZAGENT_LIBS)
+$(BUILD)/tests/zone-agent-shared: $(ZAGENT_played)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -no-pie -o $@ $^ $(ZAGENT_LIBS) -lpthread
-all: $(BUILD)/tests/zone-agent
+all: $(BUILD)/tests/zone-agent $(BUILD)/tests/zone-agent-shared
 
 #: make zone           what runs inside a zone: its first process, what opens its volume, its agent
 .PHONY: zone

@@ -216,7 +216,8 @@ exec "$3" www-data
 
     def start(self):
         """As init does it, also when the agent has ended."""
-        program = os.path.abspath(f'{BUILD}/tests/zone-agent')
+        kind = 'zone-agent-shared' if self.preload else 'zone-agent'
+        program = os.path.abspath(f'{BUILD}/tests/{kind}')
         self.notice, give = os.pipe()
         os.set_blocking(self.notice, False)
         os.set_blocking(give, False)  # as init's
