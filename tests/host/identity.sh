@@ -3,6 +3,7 @@
 # A zone's identity from end to end: the agent's program and cloister-issuer, with nothing played but
 # the zone and its evidence (zone_played.c); who uses it are others' programs: OpenSSL, two gRPC
 # clients, jwcrypto, nginx, PostgreSQL, curl. Lines "# figure …" are measured.
+# Waits.
 . tests/host/lib.bash
 . tests/host/workload_parts/node.bash
 

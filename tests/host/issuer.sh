@@ -3,6 +3,7 @@
 # cloister-issuer: its directory, what it refuses, zones with forged evidence and what a reload
 # changes for them, the bundle endpoint as curl and openssl see it, and federation with issuers and
 # with endpoints that lie.
+# Waits.
 . tests/host/lib.bash
 
 build=$(realpath "${BUILD:-build}")
