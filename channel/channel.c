@@ -155,6 +155,10 @@ static int judge_zone(struct opening *o, const struct message_proof *proof)
 	const struct cl_check *check = worst(r);
 	snprintf(reason, sizeof(reason), "%s: %.200s", check ? check->name : "evidence",
 		 check ? check->reason : "nothing was checked");
+	// It travels in ASCII: an ellipsis is three bytes, and three dots.
+	for (char *c = reason; *c; c++)
+		if ((uint8_t)*c > '~')
+			*c = '.';
 	return refuse(o, reason);
 }
 
@@ -170,13 +174,16 @@ static int believe(struct opening *o)
 		return clv_error(o->error, -EPROTO, "%s", why);
 	if (proof.refusal[0])
 		return clv_error(o->error, -EACCES, "the peer refuses: %s", proof.refusal);
-	return o->trust->verifier ? judge_zone(o, &proof) : judge_key(o);
+	return o->trust->verifier ? judge_zone(o, &proof) : 0;
 }
 
 static int open_channel(struct opening *o, const char *protocol)
 {
 	int rc = shake_keys(o) ?: shake_hellos(o, protocol);
 
+	// A peer that only its key speaks for is judged before it learns anything of this side.
+	if (!rc && !o->trust->verifier)
+		rc = judge_key(o);
 	if (rc)
 		return rc;
 	if (o->role == CHANNEL_INITIATOR)

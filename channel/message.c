@@ -93,7 +93,7 @@ static int take_refusal(struct clv_cbor *in, struct message_proof *proof, const 
 	    size > CHANNEL_REASON_MAX || clv_cbor_take_end(in))
 		return wrong(why, "the peer refuses, and its reason is malformed");
 	for (size_t i = 0; i < size; i++)
-		proof->refusal[i] = text[i] < ' ' || text[i] > '~' ? '?' : (char)text[i];
+		proof->refusal[i] = (char)(text[i] < ' ' || text[i] > '~' ? '?' : text[i]);
 	proof->refusal[size] = '\0';
 	return 0;
 }

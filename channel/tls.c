@@ -56,12 +56,13 @@ static SSL_CTX *make_context(const struct channel_key *key)
 {
 	AUTO(free_context) SSL_CTX *c = SSL_CTX_new(TLS_method());
 	static const unsigned char alpn[] = ALPN;
+	// Not constant, as OpenSSL's macros cast them.
+	static char groups[] = "X25519:P-256", signatures[] = "ECDSA+SHA256";
 
 	if (!c || SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set1_groups_list(c, "X25519:P-256") != 1 ||
-	    SSL_CTX_set1_sigalgs_list(c, "ECDSA+SHA256") != 1 ||
-	    SSL_CTX_set_num_tickets(c, 0) != 1 ||
+	    SSL_CTX_set1_groups_list(c, groups) != 1 ||
+	    SSL_CTX_set1_sigalgs_list(c, signatures) != 1 || SSL_CTX_set_num_tickets(c, 0) != 1 ||
 	    SSL_CTX_set_alpn_protos(c, alpn, sizeof(alpn) - 1) != 0 ||
 	    SSL_CTX_use_certificate(c, key->certificate) != 1 ||
 	    SSL_CTX_use_PrivateKey(c, key->key) != 1)

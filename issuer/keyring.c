@@ -27,23 +27,34 @@ struct keyring {
 	pthread_mutex_t lock; // of current and of holders
 };
 
-static time_t signs_from(const struct keyring_key *k, uint32_t life)
+// A key's own life: the keyring may have been opened with another one since it was made.
+static time_t life_of(const struct keyring_key *k)
 {
-	return k->made + life / 6;
+	return k->until - k->made;
+}
+
+static time_t signs_from(const struct keyring_key *k)
+{
+	return k->made + life_of(k) / 6;
+}
+
+static time_t succeeded_at(const struct keyring_key *k)
+{
+	return k->made + life_of(k) / 2;
 }
 
 // The newest that everybody may know of by now, or else the oldest that is left.
-static size_t signing(const struct keyring_keys *keys, uint32_t life, time_t now)
+size_t keyring_signing(const struct keyring_keys *keys, time_t now)
 {
 	for (size_t i = keys->count; i-- > 1;)
-		if (signs_from(&keys->key[i], life) <= now)
+		if (signs_from(&keys->key[i]) <= now)
 			return i;
 	return 0;
 }
 
-static bool successor_due(const struct keyring_keys *keys, uint32_t life, time_t now)
+static bool successor_due(const struct keyring_keys *keys, time_t now)
 {
-	return !keys->count || keys->key[keys->count - 1].made + life / 2 <= now;
+	return !keys->count || succeeded_at(&keys->key[keys->count - 1]) <= now;
 }
 
 static int make_key(struct keyring *k, struct keyring_keys *keys, bool x509, time_t now,
@@ -85,7 +96,7 @@ static int rotate(struct keyring *k, struct keyring_keys *keys, bool x509, time_
 {
 	int changed = drop_expired(keys, now);
 
-	if (keys->count == KEYRING_KEYS_MAX || !successor_due(keys, k->life, now))
+	if (keys->count == KEYRING_KEYS_MAX || !successor_due(keys, now))
 		return changed;
 	return make_key(k, keys, x509, now, error) ?: 1;
 }
@@ -101,38 +112,48 @@ static void free_held(struct held *h)
 	free(h);
 }
 
-static int fill_bundle(const struct keyring *k, const struct keyring_state *s,
-		       struct spiffe_bundle *bundle, const char **why)
+static uint32_t refresh_hint(const struct keyring_state *s)
+{
+	time_t life = s->x509.count ? life_of(&s->x509.key[s->x509.count - 1]) : 0;
+
+	return (uint32_t)(life / 24) ?: 1;
+}
+
+int keyring_bundle(const struct keyring_state *s, const char *domain, time_t now,
+		   struct spiffe_bundle *bundle, const char **why)
 {
 	char kid[SPIFFE_KID_SIZE];
-	int rc = spiffe_bundle_init(bundle, k->domain, why);
+	int rc = spiffe_bundle_init(bundle, domain, why);
 
 	for (size_t i = 0; !rc && i < s->x509.count; i++)
-		rc = spiffe_bundle_add_x509(bundle, s->x509.key[i].certificate,
-					    s->x509.key[i].certificate_size, why);
+		if (s->x509.key[i].until > now)
+			rc = spiffe_bundle_add_x509(bundle, s->x509.key[i].certificate,
+						    s->x509.key[i].certificate_size, why);
 	for (size_t i = 0; !rc && i < s->jwt.count; i++) {
 		const struct keyring_key *key = &s->jwt.key[i];
+		if (key->until <= now)
+			continue;
 		rc = spiffe_key_kid(key->key, kid);
 		if (!rc)
 			rc = spiffe_bundle_add_jwt(bundle, kid, key->key, key->until, why);
 	}
 	bundle->sequence = s->sequence;
-	bundle->refresh_hint = keyring_refresh_hint(k);
+	bundle->refresh_hint = refresh_hint(s);
 	return rc;
 }
 
 static int fill(const struct keyring *k, const struct keyring_state *s, time_t now,
 		struct authorities *a, const char **why)
 {
-	const struct keyring_key *x509 = &s->x509.key[signing(&s->x509, k->life, now)];
-	const struct keyring_key *jwt = &s->jwt.key[signing(&s->jwt, k->life, now)];
+	const struct keyring_key *x509 = &s->x509.key[keyring_signing(&s->x509, now)];
+	const struct keyring_key *jwt = &s->jwt.key[keyring_signing(&s->jwt, now)];
 	char kid[SPIFFE_KID_SIZE];
 	int rc = spiffe_ca_open(&a->ca, x509->key, x509->certificate, x509->certificate_size, why);
 
 	if (!rc)
 		rc = spiffe_key_kid(jwt->key, kid);
 	if (!rc)
-		rc = fill_bundle(k, s, &a->bundle, why);
+		rc = keyring_bundle(s, k->domain, now, &a->bundle, why);
 	if (rc)
 		return rc;
 	memcpy(a->kid, kid, sizeof(kid));
@@ -166,12 +187,11 @@ static int publish(struct keyring *k, const struct keyring_state *s, time_t now,
 }
 
 // The first of all that will be due.
-static time_t next_due(const struct keyring *k, const struct keyring_keys *keys, time_t now,
-		       time_t best)
+static time_t next_due(const struct keyring_keys *keys, time_t now, time_t best)
 {
 	for (size_t i = 0; i < keys->count; i++) {
-		const time_t due[] = {signs_from(&keys->key[i], k->life),
-				      keys->key[i].made + k->life / 2, keys->key[i].until};
+		const time_t due[] = {signs_from(&keys->key[i]), succeeded_at(&keys->key[i]),
+				      keys->key[i].until};
 		for (size_t j = 0; j < sizeof(due) / sizeof(due[0]); j++)
 			if (due[j] > now && due[j] < best)
 				best = due[j];
@@ -199,7 +219,7 @@ int64_t keyring_tick(struct keyring *k, time_t now, char error[CL_ERROR_SIZE])
 	}
 	keyring_state_free(&k->state);
 	k->state = next;
-	return next_due(k, &k->state.x509, now, next_due(k, &k->state.jwt, now, now + k->life));
+	return next_due(&k->state.x509, now, next_due(&k->state.jwt, now, now + k->life));
 }
 
 int keyring_open(int dir, const char *domain, uint32_t life, time_t now, struct keyring **keyring,
@@ -266,5 +286,5 @@ void keyring_release(struct keyring *k, const struct authorities *authorities)
 
 uint32_t keyring_refresh_hint(const struct keyring *k)
 {
-	return k->life / 24 ?: 1;
+	return refresh_hint(&k->state);
 }

@@ -7,6 +7,8 @@
  *   life L:   0 ............ L/2 .......... 2L/3 ......... L
  *             made, signs    successor made  and signs      no longer believed
  *
+ * Each key keeps the life that it was made with, whatever the keyring is opened with later.
+ *
  * Times are seconds since 1970, given by the caller; durations are seconds.
  */
 #ifndef ISSUER_KEYRING_H
@@ -17,6 +19,7 @@
 #include <cloister/verify.h>
 #include "../spiffe/bundle.h"
 #include "../spiffe/x509_ca.h"
+#include "keyring_file.h"
 
 /* What is issued ends before a third of its issuer's life is left to it. */
 #define KEYRING_LIFE_MIN(ttl) (6u * (ttl))
@@ -52,7 +55,19 @@ int64_t keyring_tick(struct keyring *keyring, time_t now, char error[CL_ERROR_SI
 const struct authorities *keyring_hold(struct keyring *keyring);
 void keyring_release(struct keyring *keyring, const struct authorities *authorities);
 
-/* How often others should ask for the bundle: several times before a new key signs. */
+/*
+ * How often others should ask for the bundle: several times before a new key signs. For the thread
+ * that ticks.
+ */
 uint32_t keyring_refresh_hint(const struct keyring *keyring);
+
+/* For who only looks at a keyring's file (keyring_file.h): which one of `count` (not 0) signs? */
+size_t keyring_signing(const struct keyring_keys *keys, time_t now);
+/*
+ * What there is to be believed at this time. 0, or a negative errno with a sentence in *why;
+ * -> spiffe_bundle_free() in both cases.
+ */
+int keyring_bundle(const struct keyring_state *state, const char *domain, time_t now,
+		   struct spiffe_bundle *bundle, const char **why);
 
 #endif

@@ -193,26 +193,52 @@ static int read_state(struct keyring_state *s, json_t *json, const char *domain,
 	return 0;
 }
 
-int keyring_state_read(struct keyring_state *s, int dir, const char *domain,
-		       char error[CL_ERROR_SIZE])
+// The file as JSON: 0, or a negative errno with the sentence.
+static int read_json(int dir, json_t **json, char error[CL_ERROR_SIZE])
 {
 	char *text = malloc(KEYRING_FILE_MAX);
 	const char *why = "";
 
-	memset(s, 0, sizeof(*s));
 	int n = text ? file_read(dir, KEYRING_FILE, text, KEYRING_FILE_MAX) : -ENOMEM;
-	json_t *json = n > 0 ? spiffe_json_object(text, (size_t)n, &why) : NULL;
+	*json = n > 0 ? spiffe_json_object(text, (size_t)n, &why) : NULL;
 	if (n > 0)
 		OPENSSL_cleanse(text, (size_t)n);
 	free(text);
-	if (n == -ENOENT)
-		return 0;
 	if (n < 0)
 		return clv_error(error, n, "%s: %s", KEYRING_FILE, strerror(-n));
-	if (!json)
-		return clv_error(error, -EINVAL, "%s: damaged (%s); restore it from a backup",
+	return *json ? 0
+		     : clv_error(error, -EINVAL, "%s: damaged (%s); restore it from a backup",
 				 KEYRING_FILE, n ? why : "it is empty");
-	int rc = read_state(s, json, domain, error);
+}
+
+int keyring_state_domain(int dir, char domain[SPIFFE_DOMAIN_MAX + 1], char error[CL_ERROR_SIZE])
+{
+	const char *why = "it names no trust domain";
+	json_t *json;
+	int rc = read_json(dir, &json, error);
+
+	if (rc)
+		return rc;
+	const char *text = json_string_value(json_object_get(json, "trust_domain"));
+	if (!text || spiffe_domain_check(text, strlen(text), &why))
+		rc = clv_error(error, -EINVAL, "%s: damaged (%s); restore it from a backup",
+			       KEYRING_FILE, why);
+	else
+		memcpy(domain, text, strlen(text) + 1);
+	json_decref(json);
+	return rc;
+}
+
+int keyring_state_read(struct keyring_state *s, int dir, const char *domain,
+		       char error[CL_ERROR_SIZE])
+{
+	json_t *json;
+
+	memset(s, 0, sizeof(*s));
+	int rc = read_json(dir, &json, error);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = read_state(s, json, domain, error);
 	json_decref(json);
 	if (rc)
 		keyring_state_free(s);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <openssl/evp.h>
 #include <cloister/verify.h>
+#include "../spiffe/id.h"
 
 #define KEYRING_FILE	 "keys.json"
 #define KEYRING_FILE_MAX 65536u
@@ -40,6 +41,8 @@ void keyring_state_copy(struct keyring_state *to, const struct keyring_state *fr
  */
 int keyring_state_read(struct keyring_state *state, int dir, const char *domain,
 		       char error[CL_ERROR_SIZE]);
+/* Whose keys they are. 0, or as above; -ENOENT: there are none. */
+int keyring_state_domain(int dir, char domain[SPIFFE_DOMAIN_MAX + 1], char error[CL_ERROR_SIZE]);
 int keyring_state_write(const struct keyring_state *state, int dir, const char *domain,
 			char error[CL_ERROR_SIZE]);
 

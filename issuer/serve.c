@@ -36,6 +36,7 @@ struct server {
 struct connection {
 	struct server *server;
 	struct place *place;
+	const struct issuer_terms *terms;
 	int fd;
 	char peer[INET6_ADDRSTRLEN + 16];
 };
@@ -72,13 +73,20 @@ static int answer_one(const struct connection *c, struct channel *channel,
 
 	if (n <= 0)
 		return n ?: 1;
+	static const struct spiffe_bundles none;
 	const struct authorities *authorities = keyring_hold(issuer->keyring);
+	const struct spiffe_bundles *foreign =
+		issuer->foreign ? issuer->foreign->hold(issuer->foreign) : &none;
 	const struct answer_terms terms = {.grants = grants,
 					   .authorities = authorities,
-					   .x509_ttl = issuer->x509_ttl,
-					   .jwt_ttl = issuer->jwt_ttl,
+					   .foreign = foreign->list,
+					   .nr_foreign = foreign->count,
+					   .x509_ttl = c->terms->x509_ttl,
+					   .jwt_ttl = c->terms->jwt_ttl,
 					   .now = time(NULL)};
 	n = answer_request(&terms, request, (size_t)n, answer, note);
+	if (issuer->foreign)
+		issuer->foreign->release(issuer->foreign, foreign);
 	keyring_release(issuer->keyring, authorities);
 	if (n < 0)
 		return n;
@@ -94,7 +102,7 @@ static void serve_zone(const struct connection *c, struct channel *channel)
 	uint8_t *room = malloc(WIRE_REQUEST_MAX + WIRE_ANSWER_MAX);
 	const struct wire_grants *grants = authority->hold(authority, verdict);
 	static const struct wire_grants nothing;
-	int64_t end = now_ms() + (int64_t)c->server->issuer->x509_ttl * 1000;
+	int64_t end = now_ms() + (int64_t)c->terms->x509_ttl * 1000;
 	int rc = room ? 0 : -ENOMEM;
 
 	clv_hex(digest, verdict->report.digest, CL_DIGEST_SIZE);
@@ -140,11 +148,12 @@ static void *serve_connection(void *argument)
 	struct channel *channel = malloc(sizeof(*channel));
 	char error[CL_ERROR_SIZE];
 
+	c->terms = issuer->authority->hold_terms(issuer->authority);
 	clv_deadline(&socket, ISSUER_OPEN_MS);
 	if (!channel) {
 		close(c->fd);
 	} else if (channel_open(channel, socket, CHANNEL_RESPONDER, WIRE_PROTOCOL, &issuer->self,
-				&issuer->trust, error)) {
+				&c->terms->trust, error)) {
 		say(c, "%s", error);
 	} else {
 		now_proven(c);
@@ -152,6 +161,7 @@ static void *serve_connection(void *argument)
 		channel_close(channel);
 	}
 	free(channel);
+	issuer->authority->release_terms(issuer->authority, c->terms);
 	OPENSSL_thread_stop();
 	leave(c);
 	return NULL;

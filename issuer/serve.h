@@ -9,6 +9,7 @@
 
 #include "../channel/channel.h"
 #include "authority.h"
+#include "foreign.h"
 #include "keyring.h"
 
 #define ISSUER_PORT	       7446
@@ -20,9 +21,8 @@
 struct issuer {
 	struct issuer_authority *authority;
 	struct keyring *keyring;
+	struct issuer_foreign *foreign; /* NULL: no other trust domain is known */
 	struct channel_self self;
-	struct channel_trust trust;
-	uint32_t x509_ttl, jwt_ttl; /* seconds */
 	/* One line for people; from any thread. */
 	void (*log)(const char *line);
 };

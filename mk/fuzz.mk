@@ -30,6 +30,8 @@ FUZZ_enrol := tests/unit/enrol_make.c core/evidence/cbor.c verify/cbor_in.c veri
 	nodes.c serve_route.c) tools/cloister/options.c tools/launch/size.c
 FUZZ_spiffe := tests/unit/spiffe_forge.c $(SPIFFE_src)
 FUZZ_spiffe_flags := -Ispiffe -Itests/unit
+FUZZ_issuer_http := tools/issuer/http_head.c tools/issuer/relation.c tools/launch/size.c spiffe/id.c \
+	verify/socket.c
 
 define fuzz
 FUZZ_TARGETS += $(1)
@@ -67,6 +69,8 @@ $(eval $(call fuzz,spiffe_id,$(addprefix spiffe/,id.c base64.c json.c),-Ispiffe,
 $(eval $(call fuzz,spiffe_x509,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_jwt,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
 $(eval $(call fuzz,spiffe_bundle,$(FUZZ_spiffe),$(FUZZ_spiffe_flags),$(SPIFFE_libs)))
+$(eval $(call fuzz,channel,channel/message.c issuer/wire.c core/evidence/cbor.c verify/cbor_in.c))
+$(eval $(call fuzz,issuer_http,$(FUZZ_issuer_http),-I.))
 $(eval $(call fuzz,workload_api,$(AGENT_src) $(AGENT_pb),-isystem $(AGENT_gen),$(AGENT_libs)))
 
 $(FUZZ_OUT)/obj/%.o: %.c $(TOOLS_gen)/dsdt.aml.h

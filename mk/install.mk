@@ -9,7 +9,8 @@ INSTALL_node := kernel-hook grub-entry
 INSTALL_man := $(wildcard docs/man/*.[1-8])
 # Everything that was ever installed, by its path under PREFIX.
 # Not :=, as mk/verify.mk comes later.
-INSTALL_files = bin/cloister lib/cloister/zone-loader.elf lib/cloister/cloister-core.elf \
+INSTALL_files = bin/cloister bin/cloister-issuer \
+	lib/cloister/zone-loader.elf lib/cloister/cloister-core.elf \
 	lib/cloister/cloister.efi lib/cloister/reference.json $(INSTALL_node:%=lib/cloister/%) \
 	lib/libcloister-verify.a lib/$(VERIFY_so) lib/libcloister-verify.so \
 	lib/pkgconfig/libcloister-verify.pc $(INSTALL_headers:include/%=include/%) \
@@ -21,7 +22,7 @@ INSTALL_files = bin/cloister lib/cloister/zone-loader.elf lib/cloister/cloister-
 install: all
 	$(call say,INSTALL,$(INSTALL_root))
 	$(Q)install -d $(sort $(dir $(addprefix $(INSTALL_root)/,$(INSTALL_files))))
-	$(Q)install -m 755 $(BUILD)/bin/cloister $(INSTALL_root)/bin
+	$(Q)install -m 755 $(BUILD)/bin/cloister $(BUILD)/bin/cloister-issuer $(INSTALL_root)/bin
 	$(Q)install -m 644 $(BUILD)/loader/zone-loader.elf $(BUILD)/core/cloister-core.elf \
 		$(BUILD)/boot/cloister.efi $(BUILD)/boot/reference.json \
 		$(INSTALL_node:%=share/node/%) $(INSTALL_root)/lib/cloister

@@ -29,6 +29,14 @@ demo-trust: setup
 	$(Q)$(MAKE) --no-print-directory node
 	$(Q)demo/trust
 
+#: make demo-identity  two zones with mutual TLS by SPIFFE identities; rotation under load; attacks
+.PHONY: demo-identity
+demo-identity: setup
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(MAKE) --no-print-directory images
+	$(Q)$(MAKE) --no-print-directory node
+	$(Q)demo/identity
+
 #: make test-full      test, long cases, all checks, fuzz targets (FUZZ_SECONDS each, 60), the demo
 .PHONY: test-full
 test-full: FUZZ_SECONDS ?= 60

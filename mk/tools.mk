@@ -56,4 +56,10 @@ $(BUILD)/tests/fake-qemu: tests/unit/cli_fake_qemu.c mk/tools.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -o $@ $< -lcrypto
 
-all: $(BUILD)/tests/cloister $(BUILD)/tests/fake-qemu
+# What makes the most of `cloister run --connect` (tests/host/jail.sh).
+$(BUILD)/tests/outward: tests/jail/outward.c mk/tools.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) -o $@ $< -lpthread
+
+all: $(BUILD)/tests/cloister $(BUILD)/tests/fake-qemu $(BUILD)/tests/outward

@@ -39,7 +39,7 @@ $(BUILD)/lib/pkgconfig/libcloister-verify.pc: verify/libcloister-verify.pc.in VE
 		-e 's|@libdir@|$(abspath $(BUILD)/lib)|' $< > $@
 
 # Bundles of evidence for the tests of programs, the fuzzers and the example; in time when it is run.
-$(BUILD)/tests/evidence-seed: tests/unit/evidence_seed.c $(FORGE_only) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
+$(BUILD)/tests/evidence-seed: tests/unit/evidence_seed.c tests/unit/evidence_serve.c $(FORGE_only) $(wildcard tests/unit/*.h include/cloister/*.h) mk/verify.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED) -Icore -Itests/unit -o $@ $(filter %.c,$^) -lcmocka -lcrypto

@@ -50,6 +50,10 @@ void spiffe_bundle_free(struct spiffe_bundle *bundle);
 int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const char *json,
 		       size_t size, const char **why);
 
+/* The same of a plain JWK Set, as spiffe_bundle_write_jwt() makes it: all keys are for JWTs. */
+int spiffe_bundle_read_jwt(struct spiffe_bundle *bundle, const char *domain, const char *json,
+			   size_t size, const char **why);
+
 /* The document. For free(3); NULL if there is no memory. */
 char *spiffe_bundle_write(const struct spiffe_bundle *bundle);
 

@@ -61,9 +61,11 @@ static int read_jwt(struct spiffe_bundle *bundle, const json_t *entry, EVP_PKEY 
 	return rc == -EINVAL ? IGNORED : rc;
 }
 
-static int read_entry(struct spiffe_bundle *bundle, const json_t *entry, const char **why)
+// `plain`: the set is for JWTs alone, whose entries need not say so.
+static int read_entry(struct spiffe_bundle *bundle, const json_t *entry, bool plain,
+		      const char **why)
 {
-	const char *use = json_string_value(json_object_get(entry, "use"));
+	const char *use = plain ? USE_JWT : json_string_value(json_object_get(entry, "use"));
 	AUTO(clv_free_pkey) EVP_PKEY *key = NULL;
 
 	if (!json_is_object(entry)) {
@@ -91,7 +93,7 @@ static int read_count(const json_t *json, const char *member, int64_t *to)
 	return 0;
 }
 
-static int read_set(struct spiffe_bundle *bundle, const json_t *json, const char **why)
+static int read_set(struct spiffe_bundle *bundle, const json_t *json, bool plain, const char **why)
 {
 	const json_t *keys = json_object_get(json, "keys");
 	int64_t sequence;
@@ -106,7 +108,7 @@ static int read_set(struct spiffe_bundle *bundle, const json_t *json, const char
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < json_array_size(keys); i++) {
-		int rc = read_entry(bundle, json_array_get(keys, i), why);
+		int rc = read_entry(bundle, json_array_get(keys, i), plain, why);
 
 		if (rc < 0)
 			return rc == -ENOMEM ? rc : -EINVAL;
@@ -116,8 +118,8 @@ static int read_set(struct spiffe_bundle *bundle, const json_t *json, const char
 	return 0;
 }
 
-int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const char *json,
-		       size_t size, const char **why)
+static int read_document(struct spiffe_bundle *bundle, const char *domain, const char *json,
+			 size_t size, bool plain, const char **why)
 {
 	AUTO(clv_free_json) json_t *set = NULL;
 	int rc = spiffe_bundle_init(bundle, domain, why);
@@ -132,7 +134,7 @@ int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const c
 	if (!set)
 		return -EINVAL;
 	ERR_set_mark();
-	rc = read_set(bundle, set, why);
+	rc = read_set(bundle, set, plain, why);
 	ERR_pop_to_mark();
 	if (rc) {
 		const char *reason = *why;
@@ -142,6 +144,18 @@ int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const c
 		*why = reason;
 	}
 	return rc;
+}
+
+int spiffe_bundle_read(struct spiffe_bundle *bundle, const char *domain, const char *json,
+		       size_t size, const char **why)
+{
+	return read_document(bundle, domain, json, size, false, why);
+}
+
+int spiffe_bundle_read_jwt(struct spiffe_bundle *bundle, const char *domain, const char *json,
+			   size_t size, const char **why)
+{
+	return read_document(bundle, domain, json, size, true, why);
 }
 
 static json_t *x509_entry(X509 *cert)

@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/reboot.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "agent.h"
 #include "cleanup.h"
 #include "cmdline.h"
 #include "core.h"
@@ -173,7 +175,7 @@ static void mount_tmpfs(const struct workload *workload, uint32_t uid, uint32_t 
 {
 	char options[128];
 
-	mount_or_fail("tmpfs", "/run", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=4m");
+	mount_or_fail("tmpfs", "/run", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=32m");
 	for (uint32_t i = 0; i < workload->tmpfs_count; i++) {
 		const struct workload_tmpfs *t = &workload->tmpfs[i];
 		snprintf(options, sizeof(options), "mode=%s,size=%s,uid=%u,gid=%u", t->mode,
@@ -212,11 +214,38 @@ static uint32_t close_volume(const struct cmdline *cmdline)
 	return run_and_wait(argv) ? 1 : 0;
 }
 
+// The report service; and where an issuer is named, the agent, until it has put files there.
+static void start_services(struct services *services, struct workload *workload,
+			   const uint8_t spki[CL_REPORT_SPKI_SIZE])
+{
+	services->spki = spki;
+	services->listener = report_listen(CL_REPORT_PORT);
+	int error = services->listener < 0 ? services->listener : services_start_report(services);
+	if (error)
+		fail("report service", error);
+	if (access(AGENT_CONFIG, F_OK))
+		return;
+	if (workload->env_count == WORKLOAD_WORDS_MAX)
+		fail("no room for SPIFFE_ENDPOINT_SOCKET in the workload's environment", 0);
+	workload->env[workload->env_count++] =
+		strdup("SPIFFE_ENDPOINT_SOCKET=unix://" AGENT_SOCKET);
+	error = services_start_agent(services, workload->user);
+	if (error)
+		fail("agent", error);
+	say("waiting for an identity");
+	error = run_wait_for_files(services);
+	if (error == -EINTR)
+		end(128 + SIGTERM);
+	if (error)
+		fail("there is no agent, and so no identity", 0);
+}
+
 int main(void)
 {
 	static char text[TEXT_MAX];
 	static struct workload workload;
 	static struct cmdline cmdline;
+	static struct services services;
 	uint8_t spki[CL_REPORT_SPKI_SIZE];
 	char spki_hex[2 * CL_REPORT_SPKI_SIZE + 1];
 	uint32_t uid, gid;
@@ -255,21 +284,16 @@ int main(void)
 	hex_encode(spki, sizeof(spki), spki_hex);
 	say("TLS key: SHA-256 of SubjectPublicKeyInfo %s", spki_hex);
 
-	int listener = report_listen(CL_REPORT_PORT);
-	if (listener < 0)
-		fail("report service", listener);
-	pid_t service = run_report_service(listener, spki);
-	if (service < 0)
-		fail("report service", service);
+	start_services(&services, &workload, spki);
 	pid_t pid = run_workload(&workload, uid, gid);
 	if (pid < 0)
 		fail("workload", pid);
 	if (!cmdline.volume[0])
-		end(run_supervise(&workload, pid, service, listener, spki));
+		end(run_supervise(&workload, pid, &services));
 	pid_t stop = run_stop_service();
 	if (stop < 0)
 		fail("stop service", stop);
-	uint32_t status = run_supervise(&workload, pid, service, listener, spki);
+	uint32_t status = run_supervise(&workload, pid, &services);
 	uint32_t closed = close_volume(&cmdline);
 	end(status ? status : closed);
 }

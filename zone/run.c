@@ -12,15 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cleanup.h"
-#include "core.h"
 #include "port.h"
-#include "report.h"
 #include "run.h"
 #include "say.h"
 
-#define NOBODY		 65534u
-#define READY_POLL_MS	 100
-#define SERVICE_RESTARTS 8u
+#define READY_POLL_MS 100
 
 static void wanted_signals(sigset_t *set)
 {
@@ -28,6 +24,7 @@ static void wanted_signals(sigset_t *set)
 	sigaddset(set, SIGCHLD);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
+	sigaddset(set, SIGIO);
 }
 
 void run_block_signals(void)
@@ -39,7 +36,7 @@ void run_block_signals(void)
 
 // For good: no capability is left or can come back. The bounding set goes as long as there is
 // CAP_SETPCAP; leaving uid 0 clears the other sets (capabilities(7)).
-static int drop_rights(uint32_t uid, uint32_t gid)
+int run_drop_rights(uint32_t uid, uint32_t gid)
 {
 	const struct rlimit no_core = {0, 0};
 	const struct rlimit files = {1024, 65536}; // what servers expect to be able to raise
@@ -64,7 +61,7 @@ pid_t run_workload(struct workload *workload, uint32_t uid, uint32_t gid)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int error = null < 0 || dup2(null, STDIN_FILENO) < 0 ? -errno : drop_rights(uid, gid);
+	int error = null < 0 || dup2(null, STDIN_FILENO) < 0 ? -errno : run_drop_rights(uid, gid);
 	if (!error) {
 		close_range(STDERR_FILENO + 1, ~0u, 0);
 		execve(workload->argv[0], workload->argv, workload->env);
@@ -74,26 +71,7 @@ pid_t run_workload(struct workload *workload, uint32_t uid, uint32_t gid)
 	_exit(127);
 }
 
-// The service needs the call port and its listener, and nothing else. Leave to use the port stays
-// with the process when its capabilities go (ioperm(2)).
-pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE])
-{
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid < 0 ? -errno : pid;
-	int error = core_open();
-	if (!error)
-		error = drop_rights(NOBODY, NOBODY);
-	if (!error) {
-		report_serve(listener, spki);
-		error = -errno;
-	}
-	say("report service: %s", strerror(-error));
-	_exit(1);
-}
-
-static uint32_t shell_status(int status)
+uint32_t run_shell_status(int status)
 {
 	return (uint32_t)(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
@@ -117,7 +95,7 @@ int run_and_wait(char *const argv[])
 	while (waitpid(pid, &status, 0) != pid)
 		if (errno != EINTR)
 			return -errno;
-	return (int)shell_status(status);
+	return (int)run_shell_status(status);
 }
 
 // The host may end the zone at any time; this is how it can ask first. Whatever comes means that.
@@ -167,11 +145,28 @@ static int accepts(uint16_t port)
 	return listening("/proc/net/tcp", port) || listening("/proc/net/tcp6", port);
 }
 
-uint32_t run_supervise(const struct workload *workload, pid_t main, pid_t service, int listener,
-		       const uint8_t spki[CL_REPORT_SPKI_SIZE])
+int run_wait_for_files(struct services *services)
+{
+	sigset_t set;
+
+	wanted_signals(&set);
+	while (!services_new_files(services)) {
+		int status, signal = sigwaitinfo(&set, NULL);
+		pid_t pid;
+
+		if (signal == SIGTERM || signal == SIGINT)
+			return -EINTR;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			services_ended(services, pid, status);
+		if (!services->agent)
+			return -ECHILD;
+	}
+	return 0;
+}
+
+uint32_t run_supervise(const struct workload *workload, pid_t main, struct services *services)
 {
 	const struct timespec interval = {0, READY_POLL_MS * 1000000L};
-	unsigned restarts = 0;
 	int ready = 0;
 	sigset_t set;
 
@@ -188,14 +183,12 @@ uint32_t run_supervise(const struct workload *workload, pid_t main, pid_t servic
 		int signal = ready ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &interval);
 		if (signal == SIGTERM || signal == SIGINT)
 			kill(main, workload->stop);
+		if (services_new_files(services) && workload->reload)
+			kill(main, workload->reload);
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 			if (pid == main)
-				return shell_status(status);
-			if (pid != service || restarts++ == SERVICE_RESTARTS)
-				continue;
-			say("report service ended with status %u, starting it again",
-			    shell_status(status));
-			service = run_report_service(listener, spki);
+				return run_shell_status(status);
+			services_ended(services, pid, status);
 		}
 	}
 }

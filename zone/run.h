@@ -5,12 +5,17 @@
 
 #include <stdint.h>
 #include <sys/types.h>
-#include <cloister/report.h>
+#include "services.h"
 #include "workload.h"
 
-/* Both return a process id or a negative errno. */
+/* Its process id or a negative errno. */
 pid_t run_workload(struct workload *workload, uint32_t uid, uint32_t gid);
-pid_t run_report_service(int listener, const uint8_t spki[CL_REPORT_SPKI_SIZE]);
+
+/* Be this user, without any capability, for good. 0 or a negative errno. */
+int run_drop_rights(uint32_t uid, uint32_t gid);
+
+/* A status of waitpid(2) as a shell would give it. */
+uint32_t run_shell_status(int status);
 
 /* Block the signals that run_supervise() waits for. Before the first run_*(). */
 void run_block_signals(void);
@@ -28,10 +33,16 @@ pid_t run_stop_service(void);
 void run_end_all(void);
 
 /*
- * Say when the workload is ready, reap, ask it to end on SIGTERM and SIGINT, keep the report
- * service running. Returns the workload's status as a shell would give it, once it has ended.
+ * Wait until the agent has put files there; services are kept running. 0, -EINTR if the zone is
+ * asked to end, or -ECHILD: there is no agent any more.
  */
-uint32_t run_supervise(const struct workload *workload, pid_t main, pid_t service, int listener,
-		       const uint8_t spki[CL_REPORT_SPKI_SIZE]);
+int run_wait_for_files(struct services *services);
+
+/*
+ * Say when the workload is ready, reap, ask it to end on SIGTERM and SIGINT, tell it of new files,
+ * keep the services running. Returns the workload's status as a shell would give it, once it has
+ * ended.
+ */
+uint32_t run_supervise(const struct workload *workload, pid_t main, struct services *services);
 
 #endif

@@ -84,6 +84,15 @@ static int take_line(struct workload *workload, char *line)
 								: 0;
 		return workload->stop ? 0 : -EINVAL;
 	}
+	if (strcmp(words[0], "reload") == 0) {
+		if (workload->reload || count != 2)
+			return -EINVAL;
+		workload->reload = strcmp(words[1], "HUP") == 0	   ? SIGHUP
+				   : strcmp(words[1], "USR1") == 0 ? SIGUSR1
+				   : strcmp(words[1], "USR2") == 0 ? SIGUSR2
+								   : 0;
+		return workload->reload ? 0 : -EINVAL;
+	}
 	if (strcmp(words[0], "env") == 0) {
 		if (workload->env_count == WORKLOAD_WORDS_MAX || count != 2 || words[1][0] == '=' ||
 		    !strchr(words[1], '='))

@@ -7,6 +7,8 @@
  *   user  NAME                       once; from the root's /etc/passwd, not root
  *   port  NUMBER                     once; the zone is ready when this TCP port accepts
  *   stop  TERM|INT                   at most once; the signal that asks it to end (default: TERM)
+ *   reload HUP|USR1|USR2             at most once; the signal that says that the files of its
+ *                                    identity are new ones (default: none)
  *   env   NAME=VALUE                 any number
  *   tmpfs PATH MODE OWNER SIZE       any number; OWNER is "root" or "user", SIZE as in tmpfs(5)
  */
@@ -36,7 +38,8 @@ struct workload {
 	uint32_t env_count;
 	const char *user;
 	uint16_t port;
-	int stop; /* a signal */
+	int stop;   /* a signal */
+	int reload; /* a signal; 0: none */
 	uint32_t tmpfs_count;
 	struct workload_tmpfs tmpfs[WORKLOAD_TMPFS_MAX];
 };

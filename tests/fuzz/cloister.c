@@ -105,6 +105,16 @@ static void check_publish(const char *text)
 	qemu_args_free(&args);
 }
 
+static void check_connect(const char *text)
+{
+	struct reach r;
+
+	if (parse_connect(text, &r))
+		return;
+	require(r.zone_port && r.port);
+	require(strspn(r.address, "0123456789.") == strlen(r.address));
+}
+
 /* A user's argument for QEMU, with one file given: its name is gone, all else is there. */
 static void check_given(const char *text)
 {
@@ -143,6 +153,7 @@ static void check_state(const uint8_t *data, size_t size)
 	if (state_load(&st, "z"))
 		return;
 	require(!strcmp(st.name, "z") && st.phase <= PHASE_ENDED && st.nr_publish <= PUBLISH_MAX);
+	require(st.nr_connect <= CONNECT_MAX);
 	require(strnlen(st.reason, sizeof(st.reason)) < sizeof(st.reason));
 	require(strnlen(st.image, sizeof(st.image)) < sizeof(st.image));
 	(void)status_name(state_status(&st));
@@ -152,6 +163,7 @@ static void check_state(const uint8_t *data, size_t size)
 		require(again.phase == st.phase && again.handle == st.handle);
 		require(!strcmp(again.image, st.image) && !strcmp(again.reason, st.reason));
 		require(!memcmp(again.publish, st.publish, sizeof(st.publish)));
+		require(!memcmp(again.connect, st.connect, sizeof(st.connect)));
 	}
 }
 
@@ -180,6 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_sizes(text);
 		check_names(text);
 		check_publish(text);
+		check_connect(text);
 		check_given(text);
 	}
 	free(text);

@@ -161,15 +161,17 @@ def images():
 
 def texts():
     for text in (b'127.0.0.1:8080:80', b'6379:6379', b'25%', b'512M', b'all', b'/a/b/zone-1/',
-                 b'file=/a,x=/ab,y="/a"', b'/a:ro', b'/a'):
+                 b'file=/a,x=/ab,y="/a"', b'/a:ro', b'/a', b'8080:192.0.2.1:443'):
         seed('cloister', b'\0' + text)
     process = b'{"pid": 1, "start": 2}'
     for forwards in (1, 16, 17):
         publish = b', '.join([b'{"address": "0.0.0.0", "host_port": 1, "zone_port": 2}'] * forwards)
+        connect = b', '.join([b'{"zone_port": 1, "address": "192.0.2.1", "port": 2}'] * forwards)
         seed('cloister', b'\1{"version": 1, "name": "z", "mode": "zone", "phase": "live",'
              b'"supervisor": ' + process + b', "qemu": ' + process + b', "ram_fd": 3,'
              b'"handle": "0f", "instance": 1, "digest": "00", "image": "/x", "memory_bytes": 1,'
-             b'"window_pages": 0, "idle_ms": 0, "publish": [' + publish + b'],'
+             b'"window_pages": 0, "idle_ms": 0, "publish": [' + publish + b'], "connect": [' + connect +
+             b'],'
              b'"started": 1, "ended": 0, "reason": "none"}')
     for pieces in (b'\0', b'\7'):
         seed('fetch', b'\1' + pieces + b'HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n'
@@ -434,6 +436,15 @@ def spiffe():
                  b'{"a":' + b'[' * 15 + b']' * 15 + b'}', b'{"a":' + b'[' * 16 + b']' * 16 + b'}'):
         seed('spiffe_id', b'\3' + text)
 
+    for text in (b'GET /bundle.json HTTP/1.1\r\nHost: x\r\n\r\n', b'POST /bundle.json?x HTTP/1.0\r\n\r\n'):
+        seed('issuer_http', b'\0' + text)
+    for text in (b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\nX: \ty \r\n\r\n',
+                 b'HTTP/1.0 302\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n'):
+        seed('issuer_http', b'\1' + text)
+    for text in (b'b.org=https_web:https://b.org:8443/x?y=z,/etc/ca.pem', b'b=https_web:https://[::1]',
+                 b'b.org=https_spiffe:https://192.0.2.1/,spiffe://b.org/x,b.json'):
+        seed('issuer_http', b'\2' + text)
+
     # A leaf: flags, usage, number of URIs, purposes; then of each URI its size and beginning.
     for flags, usage, uris, purposes in ((1, 1, 1, 0), (1, 1, 1, 11), (2, 1, 1, 0), (1, 33, 1, 0),
                                          (1, 65, 1, 0), (5, 1, 1, 0), (9, 1, 1, 0), (1, 1, 2, 0),
@@ -474,6 +485,44 @@ def spiffe():
     seed('spiffe_bundle', b'\0\0\0')
     for at in (40, 200, 400, 700, 1000):
         seed('spiffe_bundle', b'\0\1' + struct.pack('<H', at) + b'A\0')
+
+
+def item(value):
+    """Deterministic CBOR (RFC 8949, section 4.2) of what channels say."""
+    def head(major, n):
+        if n < 24:
+            return bytes([major << 5 | n])
+        return bytes([major << 5 | 24, n]) if n < 256 else bytes([major << 5 | 25]) + struct.pack('>H', n)
+    if value is None:
+        return b'\xf6'
+    if isinstance(value, int):
+        return head(0, value)
+    if isinstance(value, list):
+        return head(4, len(value)) + b''.join(map(item, value))
+    text = value.encode() if isinstance(value, str) else value
+    return head(3 if isinstance(value, str) else 2, len(text)) + text
+
+
+def channels():
+    web, nonce = b'spiffe://example.org/web', bytes(range(32))
+    grant = [web, b'hint', [b'www-data', b'app'], [b'web.example.org']]
+    hellos = [[1, nonce, 'svid/1'], [1, nonce, 'x' * 32], [1, nonce, 'x' * 33], [1, nonce[1:], 'x'],
+              [1, nonce, '\x07']]
+    proofs = [[2, None], [2, b'evidence' * 40], [2, b''], [3, 'no'], [3, 'x' * 255], [3, 'x' * 256],
+              [3, 'a\nb'], [3, '']]
+    requests = [[1], [4], [5], [2, [[0, b'csr' * 50], [15, b'']]], [2, [[i, b''] for i in range(17)]],
+                [3, 0, [b'audience', b'b']], [3, 0, [b'a'] * 17], [3, 0, []]]
+    answers = [[0, 7, b'denied'], [0, 5, b'x'], [0, 3, b'\x07'], [1, b'example.org', [grant], []],
+               [1, b'example.org', [grant] * 17, []],
+               [1, b'', [], [[b'password', b'', b's3cret'], [b'b', b'app', b'']]],
+               [1, b'', [[web, b'', [b'u'] * 9, []]], []], [1, b'', [[web, b'', [], [b'n'] * 17]], []],
+               [2, [[0, b'chain' * 60]]], [3, b'token'], [4, [[b'example.org', b'{"keys":[]}']]],
+               [4, [[b'a', b'']] * 33]]
+    for kind, values in enumerate((hellos, proofs, requests, answers)):
+        for value in values:
+            seed('channel', bytes([kind]) + item(value))
+        seed('channel', bytes([kind]) + item(values[0]) + b'\0')
+        seed('channel', bytes([kind]) + item(values[-1])[:-1])
 
 
 def frame(kind, flags, stream, payload=b''):
@@ -537,6 +586,7 @@ def workload_api():
 
 def main():
     spiffe()
+    channels()
     workload_api()
     enrolments()
     policies()

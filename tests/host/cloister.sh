@@ -369,6 +369,22 @@ victim=$!
 eventually test -s "$tmp/port"
 check "a busy port" exits 15 run --publish "127.0.0.1:$(cat "$tmp/port"):443" "$tmp/img"
 check "names the port" says "port $(cat "$tmp/port") on 127.0.0.1"
+reach() { exits 2 run --connect "$1" "$tmp/img" && says "$2"; }
+check "nothing to connect to" reach 80 "ZONEPORT:HOST:PORT"
+check "a name to connect to" reach 80:localhost:80 "ZONEPORT:HOST:PORT"
+check "no port to connect to" reach 80:127.0.0.1:0 "ZONEPORT:HOST:PORT"
+check "a way out given twice" exits 2 run --connect 80:192.0.2.1:80 --connect 80:192.0.2.2:80 \
+	"$tmp/img"
+check "names the zone's port" says "port 80 given twice"
+many=()
+for i in {1..17}; do many+=(--connect "$i:192.0.2.1:80"); done
+check "too many ways out" exits 2 run "${many[@]}" "$tmp/img"
+check "says how many there may be" says "at most 16"
+check "a way out without a jail" exits 2 run --connect 80:192.0.2.1:80 --no-jail "$tmp/img"
+check "says that it needs none" says "with --no-jail a zone connects by itself"
+check "a way out beside the host's network" exits 2 run --network host \
+	--connect 80:192.0.2.1:80 "$tmp/img"
+check "says that it has one" says "--network host"
 check "a bad name" exits 2 run --name ../x "$tmp/img"
 check "an unknown option" exits 2 run --frobnicate "$tmp/img"
 check "no verb" exits 2 "$cloister" 2>"$tmp/err"

@@ -20,7 +20,7 @@ end_all() {
 	"$cloister" stop --all >/dev/null 2>&1
 	rmdir "$CLOISTER_CGROUP" 2>/dev/null
 	umount "$tmp/cgroup"
-	exec 3>&- 4>&-
+	exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
 	cleanup
 }
 trap end_all EXIT
@@ -96,4 +96,108 @@ try host --network host
 check "with the host's network it reaches the host's services" grep -q '^breakout: net-connect got' "$tmp/host"
 check "and nothing else" test "$(grep -c ' got$' "$tmp/host")" -le 8
 check "no other than sockets" test -z "$(grep ' got$' "$tmp/host" | grep -v ' net-')"
+
+# What a zone may reach (--connect): a QEMU that was taken over reaches it as well, and no more.
+outward=${cloister%/*}/outward
+mkfifo "$tmp/echo-hold" "$tmp/echo-port"
+python3 tests/jail/echo.py <"$tmp/echo-hold" >"$tmp/echo-port" &
+exec 5>"$tmp/echo-hold" 6<"$tmp/echo-port"
+read -r echo <&6
+# Bound and no more: nobody else's, and nobody answers.
+mkfifo "$tmp/dead-hold" "$tmp/dead-port"
+python3 -c 'import socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True)
+sys.stdin.read()' <"$tmp/dead-hold" >"$tmp/dead-port" &
+exec 7>"$tmp/dead-hold" 8<"$tmp/dead-port"
+read -r dead <&8
+connect=(--connect "80:127.0.0.1:$echo" --connect "81:127.0.0.1:$dead")
+start_outward() {
+	local name=$1
+	shift
+	"$cloister" run --quiet --plain --accel tcg --name "$name" --qemu "$outward" "$@" \
+		--qemu-arg "zone=${zone_port:-80}" --qemu-arg "dead=${zone_dead:-81}" \
+		--qemu-arg "service=$echo" "$tmp/img" \
+		>"$tmp/out" 2>&1 || { sed 's/^/# /' "$tmp/out"; return 1; }
+}
+# ask NAME WORD: and wait until it was done
+ask() {
+	python3 - "$tmp/run/$1/qmp.sock" "$2" <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(120)
+s.connect(sys.argv[1])
+s.recv(4096)
+s.sendall(b'{"execute": "%s"}' % sys.argv[2].encode())
+assert b"return" in s.recv(4096)
+PY
+}
+# got NAME ATTEMPT RESULT
+got() {
+	grep -qxF "outward: $2 $3" "$tmp/$1" && return
+	grep "^outward: $2 " "$tmp/$1" | sed 's/^/# /'
+	return 1
+}
+pid_of() { field "$tmp/run/$1/state.json" "j['supervisor']['pid']"; }
+descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
+turns=(turn-connect turn-disconnect turn-reconnect)
+
+check "a zone with something to reach starts" start_outward out "${connect[@]}"
+before=$(descriptors "$(pid_of out)")
+check "and tries" ask out go
+check "the supervisor has kept no descriptor" test "$(descriptors "$(pid_of out)")" -eq "$before"
+"$cloister" inspect out >"$tmp/inspect"
+check "inspect shows what it reaches" is "$tmp/inspect" "j['connect']" \
+	"[{'zone_port': 80, 'address': '127.0.0.1', 'port': $echo}, {'zone_port': 81, 'address': '127.0.0.1', 'port': $dead}]"
+check "and that it is live" is "$tmp/inspect" "j['status']" plain
+cp "$tmp/run/out/qemu.log" "$tmp/out-said"
+check "what it may reach answers" got out-said allowed ok
+check "whatever socket it asks with" got out-said allowed-datagram ok
+check "where nobody listens it is refused" got out-said refused "Connection refused"
+for name in direct other-address outside abstract "${turns[@]}"; do
+	check "$name: not allowed" got out-said "$name" "Permission denied"
+done
+for name in turn-fast-open turn-listen late-bind late-listen late-exec; do
+	check "$name: no such call" got out-said "$name" "Function not implemented"
+done
+check "datagram: into an empty network" got out-said datagram "Network is unreachable"
+check "200 connections in turn" got out-said in-turn ok
+check "50 connections at once" got out-said at-once ok
+check "and one after all that" got out-said allowed-still ok
+check "what was refused is told" grep -q 'QEMU may not connect to 192.0.2.1 port 80; see --connect' \
+	"$tmp/out-said"
+
+# A QEMU that asks without end keeps its supervisor from nothing.
+check "a flood of connections begins" ask out flood
+sleep 3
+check "it is told of a few times" test "$(grep -c 'may not connect' "$tmp/run/out/qemu.log")" -eq 16
+check "the supervisor goes on" is <("$cloister" inspect out) "j['status']" plain
+supervisor=$(pid_of out)
+begin=$(date +%s)
+check "it stops as ever" timeout 60 "$cloister" stop out
+check "and soon" test $(($(date +%s) - begin)) -lt 30
+gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
+for _ in $(seq 100); do
+	gone "$supervisor" && break
+	sleep 0.1
+done
+check "its supervisor has ended" gone "$supervisor"
+
+# As before without --connect, and with nothing between.
+start_outward none && ask none go
+cp "$tmp/run/none/qemu.log" "$tmp/none-said"
+"$cloister" inspect none >"$tmp/inspect"
+check "inspect shows that it reaches nothing" is "$tmp/inspect" "j['connect']" "[]"
+for name in allowed refused direct other-address outside abstract "${turns[@]}" late-bind late-listen \
+	late-exec; do
+	check "$name: not without --connect" got none-said "$name" "Function not implemented"
+done
+check "nothing is told of that" test "$(grep -c 'may not' "$tmp/none-said")" -eq 0
+"$cloister" stop none
+zone_port=$echo zone_dead=$dead start_outward free --no-jail && ask free go
+cp "$tmp/run/free/qemu.log" "$tmp/free-said"
+for name in direct abstract datagram turn-disconnect late-bind late-listen; do
+	check "$name: the control succeeds" got free-said "$name" ok
+done
+check "late-exec: the control is let to look for it" got free-said late-exec "No such file or directory"
+"$cloister" stop free
 exit "$failed"

@@ -13,9 +13,11 @@ check install install install
 moved=$tmp/elsewhere
 mv "$tmp/dest/opt/cloister" "$moved"
 check version test "$("$moved/bin/cloister" --version)" = "cloister $(<VERSION)"
+check issuer_version test "$("$moved/bin/cloister-issuer" --version)" = "cloister-issuer $(<VERSION)"
 
 for f in lib/cloister/{zone-loader.elf,cloister-core.elf} lib/libcloister-verify.{a,so} \
-	lib/pkgconfig/libcloister-verify.pc share/man/man1/cloister.1; do
+	lib/pkgconfig/libcloister-verify.pc share/man/man1/cloister{,-issuer}.1 \
+	share/cloister/schema/issuer-policy.schema.json; do
 	check "has $f" test -s "$moved/$f"
 done
 for header in include/cloister/*.h; do

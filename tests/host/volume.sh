@@ -50,10 +50,13 @@ run() {
 # Wait until it is ready or has ended; its console is then in the file log.
 settle() { settle_at 'cloister-zone: ready'; }
 settle_at() {
+	local ended
 	for _ in $(seq 600); do
+		ended=
+		! "$cloister" inspect pg | grep -q '"status": "ended"' || ended=yes
 		"$cloister" logs pg >"$tmp/log" 2>/dev/null
 		! grep -q "$1" "$tmp/log" || return 0
-		"$cloister" inspect pg | grep -q '"status": "ended"' && return 1
+		[ -z "$ended" ] || return 1
 		sleep 0.5
 	done
 	return 1

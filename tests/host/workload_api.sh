@@ -3,6 +3,7 @@
 # The SPIFFE Workload API as others' clients see it: Debian's grpcio, npm's grpc-js, curl, and frames by
 # hand. SPIFFE_WORKLOAD_PROTO names the standard's workloadapi.proto for the clients, if it is there.
 . tests/host/lib.bash
+. tests/host/workload_parts/node.bash
 
 parts=tests/host/workload_parts
 build=${BUILD:-build}
@@ -53,25 +54,16 @@ JSON
 snapshot chain >"$tmp/first.json"
 snapshot 'new chain' >"$tmp/second.json"
 
-# npm's client, by the lock file. Debian has npm apart from nodejs, others within.
 grpc_js() {
-	local modules=$build/tests/workload-node
-	if ! cmp -s "$parts/package-lock.json" "$modules/done"; then
-		mkdir -p "$modules"
-		cp "$parts/package.json" "$parts/package-lock.json" "$modules"
-		(cd "$modules" && npm ci --ignore-scripts --no-audit --no-fund) >"$tmp/npm" 2>&1 &&
-			cp "$parts/package-lock.json" "$modules/done"
-	fi
-	check "npm ci" cmp -s "$parts/package-lock.json" "$modules/done"
-	[ -f "$modules/done" ] || sed 's/^/# /' "$tmp/npm"
+	install_grpc_js
 	start "$tmp/node/api.sock"
 	echo "load $tmp/first.json" >&4
-	NODE_PATH=$modules/node_modules tap grpc-js timeout 60 node "$parts/calls.cjs" \
+	NODE_PATH=$node_modules tap grpc-js timeout 60 node "$parts/calls.cjs" \
 		"$tmp/node/api.sock" "${SPIFFE_WORKLOAD_PROTO:-$PWD/$parts/client.proto}" \
 		"$tmp/node/api.sock.in" "$tmp/second.json"
 	stop
 }
-if command -v npm >/dev/null && command -v node >/dev/null; then
+if has_node; then
 	grpc_js
 else
 	echo "ok grpc-js # SKIP there is no npm"

@@ -64,6 +64,52 @@ static void publish(void **state)
 	assert_int_equal(p.zone_port, 65535);
 }
 
+static void connections(void **state)
+{
+	static const char too_long[] =
+		"8080:192.0.2.1:0000000000000000000000000000000000000000000000000443";
+	static const char *const bad[] = {"",
+					  ":",
+					  "::",
+					  "80",
+					  "80:443",
+					  "80:192.0.2.1",
+					  "192.0.2.1:443",
+					  "80:192.0.2.1:",
+					  "80::443",
+					  ":192.0.2.1:443",
+					  "0:192.0.2.1:443",
+					  "80:192.0.2.1:0",
+					  "65536:192.0.2.1:443",
+					  "80:192.0.2.1:65536",
+					  "80:192.0.2.1:+443",
+					  "-80:192.0.2.1:443",
+					  "80:192.0.2.1:443 ",
+					  "80:192.0.2:443",
+					  "80:192.0.2.256:443",
+					  "80:0.0.0.0:443",
+					  "80:localhost:443",
+					  "80:example.org:443",
+					  "80:::1:443",
+					  "80:[::1]:443",
+					  "80:192.0.2.1:443:443",
+					  "tcp:80:192.0.2.1:443",
+					  too_long};
+	struct reach r;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!parse_connect(bad[i], &r))
+			fail_msg("accepted: %s", bad[i]);
+	assert_int_equal(parse_connect("8080:192.0.2.1:443", &r), 0);
+	assert_string_equal(r.address, "192.0.2.1");
+	assert_int_equal(r.zone_port, 8080);
+	assert_int_equal(r.port, 443);
+	assert_int_equal(parse_connect("65535:255.255.255.254:1", &r), 0);
+	assert_string_equal(r.address, "255.255.255.254");
+	assert_int_equal(r.zone_port, 65535);
+	assert_int_equal(r.port, 1);
+}
+
 static void window(void **state)
 {
 	static const char *const bad[] = {"",	   "63",   "0",	  "-1",	   "%",
@@ -335,6 +381,9 @@ static void sample(struct state *st)
 	strcpy(st->publish[0].address, "127.0.0.1");
 	st->publish[0].host_port = 1;
 	st->publish[0].zone_port = 2;
+	st->nr_connect = 2;
+	st->connect[0] = (struct reach){8080, "192.0.2.1", 443};
+	st->connect[1] = (struct reach){65535, "255.255.255.254", 65535};
 	strcpy(st->reason, "why");
 }
 
@@ -477,6 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(publish),
+		cmocka_unit_test(connections),
 		cmocka_unit_test(window),
 		cmocka_unit_test(names),
 		cmocka_unit_test(zone_arguments),

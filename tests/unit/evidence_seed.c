@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Write what the forge makes into a directory: bundles of evidence that are in time now, and what a
 // policy for them is made of. For the tests of programs (tests/host/evidence.sh), for the fuzzers
-// and for the example.
+// and for the example. With --serve also evidence about what others say, of the same node.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <openssl/sha.h>
 
 #include <cloister/verify.h>
-#include "evidence_forge.h"
+#include "evidence_serve.h"
 
 static const char *directory;
 
@@ -89,14 +89,52 @@ static void hash_file(const char *path, uint8_t hash[CL_REPORT_SPKI_SIZE])
 	SHA256(key, size, hash);
 }
 
+static void forge_good(struct evidence_forge *f, const uint8_t data[CL_REPORT_DATA])
+{
+	static uint8_t digest[CL_DIGEST_SIZE]; // the forge keeps a pointer
+
+	memset(digest, 0xd1, sizeof(digest));
+	fresh(f, data, digest);
+}
+
+/* A zone with another image. */
+static void forge_other(struct evidence_forge *f, const uint8_t data[CL_REPORT_DATA])
+{
+	static uint8_t digest[CL_DIGEST_SIZE]; // the forge keeps a pointer
+
+	memset(digest, 0xd2, sizeof(digest));
+	fresh(f, data, digest);
+}
+
+/* The right image on a node that nobody measured. */
+static void forge_bios(struct evidence_forge *f, const uint8_t data[CL_REPORT_DATA])
+{
+	forge_good(f, data);
+	f->no_log = true;
+}
+
+static int serve(void)
+{
+	static const struct evidence_kind kinds[] = {
+		{"good", forge_good}, {"other", forge_other}, {"bios", forge_bios}};
+
+	evidence_serve(kinds, sizeof(kinds) / sizeof(kinds[0]));
+	fprintf(stderr, "evidence-seed: --serve: %s; check the network\n", strerror(errno));
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t data[CL_REPORT_DATA], digest[CL_DIGEST_SIZE];
 	static struct evidence_forge f;
 	time_t now = time(NULL);
+	bool serving = argc == 3 && strcmp(argv[1], "--serve") == 0;
 
+	argv += serving;
+	argc -= serving;
 	if (argc < 2 || argc > 3 || (mkdir(argv[1], 0777) && errno != EEXIST)) {
-		fprintf(stderr, "usage: evidence-seed DIRECTORY [PUBLIC-KEY.DER]\n");
+		fprintf(stderr, "usage: evidence-seed DIRECTORY [PUBLIC-KEY.DER]\n"
+				"       evidence-seed --serve DIRECTORY\n");
 		return 2;
 	}
 	directory = argv[1];
@@ -133,5 +171,5 @@ int main(int argc, char **argv)
 	put_text("revoked.pem", forge_crl_pem(FORGE_THIS, 7, now - 60, now + FORGE_DAY));
 	put_text("other-ca.pem", forge_ca_pem(FORGE_OTHER));
 	put_text("ear.pem", forge_key_pem());
-	return 0;
+	return serving ? serve() : 0;
 }

@@ -314,13 +314,44 @@ static void damaged(void **state)
 	open_ring(BEGIN);
 }
 
+/* Opened with a longer life, keys of the shorter one still have a successor in time. */
+static void longer_life(void **state)
+{
+	char domain[SPIFFE_DOMAIN_MAX + 1];
+	struct keyring_state kept;
+	struct spiffe_bundle b;
+	const char *why = "";
+
+	open_ring(BEGIN);
+	keyring_close(ring);
+	assert_int_equal(keyring_state_domain(dir, domain, error), 0);
+	assert_string_equal(domain, DOMAIN);
+	assert_int_equal(keyring_open(dir, DOMAIN, 10 * LIFE, BEGIN + LIFE / 4, &ring, error), 0);
+	assert_int_equal(keyring_refresh_hint(ring), LIFE / 24);
+	assert_int_equal(keyring_tick(ring, BEGIN + LIFE / 4, error), BEGIN + LIFE / 2);
+	assert_true(keyring_tick(ring, BEGIN + LIFE / 2, error) > 0);
+	assert_int_equal(keyring_state_read(&kept, dir, DOMAIN, error), 0);
+	assert_int_equal(kept.x509.count, 2);
+	assert_int_equal(kept.jwt.count, 2);
+	assert_int_equal(keyring_signing(&kept.x509, BEGIN + LIFE / 2), 0);
+	assert_int_equal(keyring_signing(&kept.x509, BEGIN + 3 * (time_t)LIFE), 1);
+	/* What is over is in no bundle that is made of the file. */
+	assert_int_equal(keyring_bundle(&kept, DOMAIN, BEGIN + LIFE - 1, &b, &why), 0);
+	assert_int_equal(b.nr_x509 + b.nr_jwt, 4);
+	spiffe_bundle_free(&b);
+	assert_int_equal(keyring_bundle(&kept, DOMAIN, BEGIN + LIFE, &b, &why), 0);
+	assert_int_equal(b.nr_x509 + b.nr_jwt, 2);
+	spiffe_bundle_free(&b);
+	keyring_state_free(&kept);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(lives),	TEST(held),	  TEST(kept),
-		TEST(downtime), TEST(disk_fails), TEST(damaged),
+		TEST(lives),	  TEST(held),	 TEST(kept),	    TEST(downtime),
+		TEST(disk_fails), TEST(damaged), TEST(longer_life),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

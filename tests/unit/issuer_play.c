@@ -23,6 +23,7 @@ static struct channel_key server_key, zone_key;
 static struct cl_verifier *verifier;
 struct wire_grants grants;
 bool no_grants;
+uint32_t issuer_x509_ttl = 600;
 static int held; // grants that were not given back
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[65536];
@@ -59,7 +60,39 @@ static void release(struct issuer_authority *a, const struct wire_grants *g)
 	__atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
 }
 
-static struct issuer_authority authority = {hold, release};
+static struct issuer_terms terms;
+static int terms_held;
+
+static const struct issuer_terms *hold_terms(struct issuer_authority *a)
+{
+	__atomic_add_fetch(&terms_held, 1, __ATOMIC_SEQ_CST);
+	return &terms;
+}
+
+static void release_terms(struct issuer_authority *a, const struct issuer_terms *t)
+{
+	assert(t == &terms);
+	__atomic_sub_fetch(&terms_held, 1, __ATOMIC_SEQ_CST);
+}
+
+static struct issuer_authority authority = {hold_terms, release_terms, hold, release};
+
+struct spiffe_bundles foreign;
+static int foreign_held;
+
+static const struct spiffe_bundles *hold_foreign(struct issuer_foreign *f)
+{
+	__atomic_add_fetch(&foreign_held, 1, __ATOMIC_SEQ_CST);
+	return &foreign;
+}
+
+static void release_foreign(struct issuer_foreign *f, const struct spiffe_bundles *b)
+{
+	assert(b == &foreign);
+	__atomic_sub_fetch(&foreign_held, 1, __ATOMIC_SEQ_CST);
+}
+
+static struct issuer_foreign who_knows_others = {hold_foreign, release_foreign};
 
 static void *serve(void *unused)
 {
@@ -98,10 +131,14 @@ int issuer_begin(void **state)
 	    channel_key_make(&zone_key))
 		return -1;
 	issuer.authority = &authority;
+	issuer.foreign = &who_knows_others;
+	foreign = (struct spiffe_bundles){.count = 0};
 	issuer.self.key = &server_key;
-	issuer.trust = (struct channel_trust){.verifier = verifier, .least = CL_VERDICT_AFFIRMING};
-	issuer.x509_ttl = 600;
-	issuer.jwt_ttl = 60;
+	terms = (struct issuer_terms){
+		.trust = {.verifier = verifier, .least = CL_VERDICT_AFFIRMING},
+		.x509_ttl = issuer_x509_ttl,
+		.jwt_ttl = 60,
+	};
 	issuer.log = log_line;
 	grants = (struct wire_grants){.trust_domain = SPAN("example.org"), .nr_grants = 1};
 	grants.grant[0].id = SPAN("spiffe://example.org/web");
@@ -136,17 +173,25 @@ int issuer_end(void **state)
 	channel_key_free(&zone_key);
 	unlinkat(dir, KEYRING_FILE, 0);
 	close(dir);
-	return held || rmdir(path);
+	return held || terms_held || foreign_held || rmdir(path);
+}
+
+const uint8_t (*issuer_key(void))[CL_REPORT_SPKI_SIZE]
+{
+	return (const uint8_t(*)[CL_REPORT_SPKI_SIZE]) & server_key.spki;
+}
+
+struct channel_self issuer_zone(void)
+{
+	return (struct channel_self){&zone_key, prove, NULL};
 }
 
 int issuer_dial(struct channel *channel, void *other_digest, char error[CL_ERROR_SIZE])
 {
 	const struct channel_self self = {&zone_key, prove, other_digest};
-	const uint8_t keys[1][CL_REPORT_SPKI_SIZE] = {{0}};
-	struct channel_trust trust = {.keys = keys, .nr_keys = 1};
+	const struct channel_trust trust = {.keys = issuer_key(), .nr_keys = 1};
 	struct clv_socket socket;
 
-	trust.keys = (const uint8_t(*)[CL_REPORT_SPKI_SIZE]) & server_key.spki;
 	assert_int_equal(clv_connect(&socket, "127.0.0.1", issuer_port, WAIT_MS, error), 0);
 	return channel_open(channel, socket, CHANNEL_INITIATOR, WIRE_PROTOCOL, &self, &trust,
 			    error);

@@ -15,6 +15,8 @@
 
 extern struct wire_grants grants; /* what every zone gets; to be changed before it comes */
 extern bool no_grants;
+extern uint32_t issuer_x509_ttl;      /* seconds; to be set before issuer_begin() */
+extern struct spiffe_bundles foreign; /* none, if a test puts none there */
 extern uint16_t issuer_port;
 
 /* A cmocka setup and teardown: the latter fails if grants were not given back. */
@@ -25,6 +27,10 @@ void issuer_stop(void);
 
 /* Has the issuer said this? */
 bool issuer_logged(const char *text);
+
+/* The issuer's key, and the zone's, with evidence for as many channels as are wanted. */
+const uint8_t (*issuer_key(void))[CL_REPORT_SPKI_SIZE];
+struct channel_self issuer_zone(void);
 
 /* A zone of another launch digest (NULL: the right one) opens a channel: as channel_open(). */
 int issuer_dial(struct channel *channel, void *other_digest, char error[CL_ERROR_SIZE]);

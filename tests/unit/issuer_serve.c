@@ -48,6 +48,28 @@ static void serves(void **state)
 	assert_true(issuer_logged("refused: this zone has no such identity"));
 }
 
+static void foreign_bundles(void **state)
+{
+	static const struct spiffe_bundle other = {.domain = "other.org", .sequence = 7};
+	static const struct spiffe_bundle *const list[] = {&other};
+	static struct channel channel;
+	static struct wire_request request = {.kind = WIRE_BUNDLES};
+	static struct wire_answer answer;
+
+	issuer_come_in(&channel);
+	ask(&channel, &request, &answer);
+	assert_int_equal(answer.bundles.nr_bundles, 1);
+	/* Learned while the channel is open. */
+	foreign = (struct spiffe_bundles){list, 1};
+	ask(&channel, &request, &answer);
+	assert_int_equal(answer.bundles.nr_bundles, 2);
+	assert_memory_equal(answer.bundles.bundle[0].trust_domain.data, "example.org", 11);
+	assert_memory_equal(answer.bundles.bundle[1].trust_domain.data, "other.org", 9);
+	assert_non_null(memmem(answer.bundles.bundle[1].jwks.data,
+			       answer.bundles.bundle[1].jwks.size, "\"spiffe_sequence\":7", 19));
+	channel_close(&channel);
+}
+
 static void strangers_digest(void **state)
 {
 	static struct channel channel;
@@ -128,8 +150,8 @@ static void stops(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(serves), TEST(strangers_digest), TEST(without_grants), TEST(strangers),
-		TEST(stops),
+		TEST(serves),	      TEST(foreign_bundles), TEST(strangers_digest),
+		TEST(without_grants), TEST(strangers),	     TEST(stops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

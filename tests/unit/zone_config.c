@@ -155,6 +155,9 @@ static void workload_good(void **state)
 	assert_false(w.tmpfs[0].owned_by_user);
 	assert_int_equal(workload("argv /x\nuser u\nstop INT\nport 1\n", &w, &line), 0);
 	assert_int_equal(w.stop, SIGINT);
+	assert_int_equal(w.reload, 0);
+	assert_int_equal(workload("argv /x\nuser u\nreload HUP\nport 1\n", &w, &line), 0);
+	assert_int_equal(w.reload, SIGHUP);
 }
 
 static void workload_refused(void **state)
@@ -176,6 +179,9 @@ static void workload_refused(void **state)
 		{"port -1\n", 1},
 		{"port 99999999999999999999999\n", 1},
 		{"port 1\nport 2\n", 2},
+		{"reload\n", 1},
+		{"reload KILL\n", 1},
+		{"reload HUP\nreload USR1\n", 2},
 		{"stop\n", 1},
 		{"stop KILL\n", 1},
 		{"stop INT TERM\n", 1},

@@ -61,6 +61,13 @@ int confine_ports(struct run *run)
 			return fail(EXIT_PORT, "--publish: port %u on %s: %s; choose another",
 				    p->host_port, p->address, strerror(-rc));
 	}
+	for (uint32_t i = 0; i < run->opt.nr_connect; i++) {
+		const struct reach *r = &run->opt.connect[i];
+		int rc = gate_connect(&run->gate, r->zone_port, r->address, r->port);
+		if (rc)
+			return fail(EXIT_USAGE, "--connect: port %u on %s: %s", r->port, r->address,
+				    strerror(-rc));
+	}
 	return EXIT_OK;
 }
 
@@ -97,6 +104,7 @@ pid_t confine_start(struct confine *c, struct run *run, char **argv, const int *
 		.cgroup = c->lease.dir,
 		.kvm = !strcmp(run->opt.accel, "kvm"),
 		.host_network = run->opt.host_network,
+		.connects = run->opt.nr_connect > 0,
 		.scratch = directory,
 		.needs = &c->needs,
 		.data = data_list,

@@ -22,7 +22,7 @@ struct confine {
 /* A user id and a control group for it, or a warning with --no-jail. An exit code. */
 int confine_take(struct confine *c, const struct run *run);
 
-/* Listen on the published ports. An exit code. */
+/* Listen on the published ports, and open the gate for what the zone may reach. An exit code. */
 int confine_ports(struct run *run);
 
 /* Start argv in the jail. Its pid, or an exit code, negated. */

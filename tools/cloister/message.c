@@ -10,8 +10,14 @@
 
 #define MESSAGE_MAX 1024
 
+static const char *name = "cloister";
 static int target = -1;
 static bool quiet;
+
+void message_name(const char *program)
+{
+	name = program;
+}
 
 void message_to(int fd)
 {
@@ -26,8 +32,8 @@ void message_quiet(void)
 static void say(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 static void say(const char *format, va_list args)
 {
-	char text[MESSAGE_MAX] = "cloister: ";
-	size_t used = strlen(text);
+	char text[MESSAGE_MAX];
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s: ", name);
 	int n = vsnprintf(text + used, sizeof(text) - used - 1, format, args);
 
 	if (n < 0)

@@ -32,6 +32,9 @@ enum exit_code {
  */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Another program's name in the place of "cloister": a short one, which stays the caller's. */
+void message_name(const char *program);
+
 /* The same without an error: progress and warnings. Silent after message_quiet(). */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void message_quiet(void);

@@ -45,6 +45,29 @@ int parse_publish(const char *text, struct publish *p)
 	return inet_ntop(AF_INET, &address, p->address, sizeof(p->address)) ? 0 : -EINVAL;
 }
 
+int parse_connect(const char *text, struct reach *r)
+{
+	char copy[64];
+	struct in_addr address;
+
+	if (strlen(text) >= sizeof(copy))
+		return -EINVAL;
+	memcpy(copy, text, strlen(text) + 1);
+	char *host = strchr(copy, ':');
+	char *port = strrchr(copy, ':');
+	if (!host || host == port)
+		return -EINVAL;
+	*host++ = '\0';
+	*port++ = '\0';
+	// 0.0.0.0 is nobody's address.
+	if (inet_pton(AF_INET, host, &address) != 1 || address.s_addr == htonl(INADDR_ANY))
+		return -EINVAL;
+	memset(r, 0, sizeof(*r));
+	if (parse_port(copy, &r->zone_port) || parse_port(port, &r->port))
+		return -EINVAL;
+	return inet_ntop(AF_INET, &address, r->address, sizeof(r->address)) ? 0 : -EINVAL;
+}
+
 int parse_window(const char *text, uint64_t memory, uint32_t *pages)
 {
 	uint64_t total = memory / CL_PAGE_SIZE;

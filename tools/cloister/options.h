@@ -10,6 +10,7 @@
 #define IDLE_MS_MIN	100u
 #define IDLE_MS_MAX	3600000u
 #define PUBLISH_MAX	16u
+#define CONNECT_MAX	16u
 #define NAME_MAX_LENGTH 63u
 
 struct publish {
@@ -18,8 +19,18 @@ struct publish {
 	uint16_t zone_port;
 };
 
+/* A port of the zone's gateway, and what it reaches there. */
+struct reach {
+	uint16_t zone_port;
+	char address[16]; /* dotted IPv4, not 0.0.0.0 */
+	uint16_t port;
+};
+
 /* [ADDRESS:]HOSTPORT:ZONEPORT. 0 or -EINVAL. */
 int parse_publish(const char *text, struct publish *p);
+
+/* ZONEPORT:HOST:PORT. 0 or -EINVAL. */
+int parse_connect(const char *text, struct reach *r);
 
 /* Pages ("4096"), a size ("64M"), a share of `memory` ("25%"), or "all" = 0. 0 or -EINVAL. */
 int parse_window(const char *text, uint64_t memory, uint32_t *pages);

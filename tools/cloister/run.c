@@ -36,6 +36,10 @@ static const char help[] =
 	"  --idle MS           seal pages untouched for so long (default: the Core's)\n"
 	"  --publish [ADDR:]HOSTPORT:ZONEPORT\n"
 	"                      forward a TCP port of the host to the zone; may be repeated\n"
+	"  --connect ZONEPORT:HOST:PORT\n"
+	"                      let the zone reach HOST:PORT, at its gateway's ZONEPORT "
+	"(10.0.2.2);\n"
+	"                      may be repeated\n"
 	"  --volume NAME=FILE  the file or block device that the image keeps NAME on\n"
 	"  --volume-size SIZE  make FILE if there is none\n"
 	"  --tpm PATH          the TPM that volumes count in (default: /dev/tpmrm0)\n"
@@ -48,7 +52,7 @@ static const char help[] =
 	"  --qemu-arg ARG      append ARG to QEMU's arguments; may be repeated\n"
 	"  --file PATH[:rw]    let QEMU use a file that ARG names; may be repeated\n"
 	"  --network none|host what of the host's network QEMU reaches besides published\n"
-	"                      ports (default: none)\n"
+	"                      ports and --connect (default: none)\n"
 	"  --cpu-weight N      share of the CPU, 1 to 10000 (default: 100)\n"
 	"  --no-jail           run QEMU as root, unconfined\n"
 	"  --loader PATH       the zone loader\n"
@@ -63,6 +67,7 @@ enum option_id {
 	OPT_WINDOW,
 	OPT_IDLE,
 	OPT_PUBLISH,
+	OPT_CONNECT,
 	OPT_VOLUME,
 	OPT_VOLUME_SIZE,
 	OPT_TPM,
@@ -90,6 +95,7 @@ static const struct option options[] = {
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"publish", required_argument, NULL, OPT_PUBLISH},
+	{"connect", required_argument, NULL, OPT_CONNECT},
 	{"volume", required_argument, NULL, OPT_VOLUME},
 	{"volume-size", required_argument, NULL, OPT_VOLUME_SIZE},
 	{"tpm", required_argument, NULL, OPT_TPM},
@@ -115,6 +121,22 @@ static int bad_value(const char *option, const char *value, const char *wanted)
 {
 	return fail(EXIT_USAGE, "--%s %s: %s expected; see `cloister run --help`", option, value,
 		    wanted);
+}
+
+static int take_connect(struct run_options *opt)
+{
+	struct reach r;
+
+	if (opt->nr_connect == CONNECT_MAX)
+		return fail(EXIT_USAGE, "--connect: at most %u; give fewer", CONNECT_MAX);
+	if (parse_connect(optarg, &r))
+		return bad_value("connect", optarg, "ZONEPORT:HOST:PORT with a numeric HOST");
+	for (uint32_t i = 0; i < opt->nr_connect; i++)
+		if (opt->connect[i].zone_port == r.zone_port)
+			return fail(EXIT_USAGE, "--connect: port %u given twice; choose another",
+				    r.zone_port);
+	opt->connect[opt->nr_connect++] = r;
+	return EXIT_OK;
 }
 
 // An exit code; OPT_HELP if help was asked for.
@@ -150,6 +172,8 @@ static int take_option(struct run_options *opt, int id)
 		if (parse_publish(optarg, &opt->publish[opt->nr_publish++]))
 			return bad_value("publish", optarg, "[ADDRESS:]HOSTPORT:ZONEPORT");
 		return EXIT_OK;
+	case OPT_CONNECT:
+		return take_connect(opt);
 	case OPT_VOLUME:
 		if (opt->volume.name[0])
 			return fail(EXIT_USAGE, "--volume: a zone has one; give it once");
@@ -248,6 +272,12 @@ static int take_options(struct run_options *opt, int argc, char **argv)
 	if (!strcmp(opt->accel, "tcg") && !opt->plain)
 		return fail(EXIT_USAGE, "--accel tcg: a zone needs KVM above the Core; add "
 					"--plain");
+	// What leads there is the jail's: without it 127.0.0.1 is the host.
+	if (opt->nr_connect && (opt->no_jail || opt->host_network))
+		return fail(EXIT_USAGE,
+			    "--connect: with %s a zone connects by itself, to everything that the "
+			    "host can; leave one of them out",
+			    opt->no_jail ? "--no-jail" : "--network host");
 	return EXIT_OK;
 }
 

@@ -31,6 +31,8 @@ struct run_options {
 	bool json;
 	struct publish publish[PUBLISH_MAX];
 	uint32_t nr_publish;
+	struct reach connect[CONNECT_MAX];
+	uint32_t nr_connect;
 	char *extra[EXTRA_MAX];
 	uint32_t nr_extra;
 	struct given given[GIVEN_MAX];
@@ -49,7 +51,7 @@ struct run {
 	char qemu[IMAGE_MAX];	/* absolute */
 	char loader[IMAGE_MAX]; /* absolute */
 	char image[IMAGE_MAX];	/* absolute */
-	struct gate gate;	/* listens on the published ports; closed without a jail */
+	struct gate gate;	/* published ports, connections; closed without a jail */
 	int signals;		/* signalfd of what should end us */
 	int control;		/* to the one who waits for the zone; -1: in the foreground */
 };

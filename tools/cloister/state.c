@@ -132,24 +132,42 @@ static json_t *jail_json(const struct state *st)
 			 st->host_network ? "host" : "none");
 }
 
-json_t *state_json(const struct state *st)
+static json_t *publish_json(const struct state *st)
 {
-	json_t *publish = json_array();
+	json_t *list = json_array();
 	for (uint32_t i = 0; i < st->nr_publish; i++)
-		json_array_append_new(publish,
+		json_array_append_new(list,
 				      json_pack("{s:s,s:i,s:i}", "address", st->publish[i].address,
 						"host_port", (int)st->publish[i].host_port,
 						"zone_port", (int)st->publish[i].zone_port));
+	return list;
+}
+
+static json_t *connect_json(const struct state *st)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < st->nr_connect; i++)
+		json_array_append_new(list, json_pack("{s:i,s:s,s:i}", "zone_port",
+						      (int)st->connect[i].zone_port, "address",
+						      st->connect[i].address, "port",
+						      (int)st->connect[i].port));
+	return list;
+}
+
+json_t *state_json(const struct state *st)
+{
 	return json_pack(
-		"{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:s}",
+		"{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:i,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:I,"
+		"s:s}",
 		"version", 1, "name", st->name, "mode", st->plain ? "plain" : "zone", "phase",
 		phase_name[st->phase], "supervisor", process_json(&st->supervisor), "qemu",
 		process_json(&st->qemu), "guardian", process_json(&st->guardian), "ram_fd",
 		st->ram_fd, "handle", json_hex(st->handle), "instance", (json_int_t)st->instance,
 		"digest", st->digest, "image", st->image, "memory_bytes", (json_int_t)st->memory,
 		"window_pages", (json_int_t)st->window_pages, "idle_ms", (json_int_t)st->idle_ms,
-		"publish", publish, "jail", jail_json(st), "started", (json_int_t)st->started,
-		"ended", (json_int_t)st->ended, "reason", st->reason);
+		"publish", publish_json(st), "connect", connect_json(st), "jail", jail_json(st),
+		"started", (json_int_t)st->started, "ended", (json_int_t)st->ended, "reason",
+		st->reason);
 }
 
 int state_save(const struct state *st)
@@ -195,6 +213,25 @@ static int load_publish(struct state *st, const json_t *list)
 		p->host_port = (uint16_t)json_integer_value(json_object_get(entry, "host_port"));
 		p->zone_port = (uint16_t)json_integer_value(json_object_get(entry, "zone_port"));
 		st->nr_publish++;
+	}
+	return 0;
+}
+
+static int load_connect(struct state *st, const json_t *list)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+	{
+		struct reach *r = &st->connect[i];
+		if (i >= CONNECT_MAX)
+			return -EINVAL;
+		r->zone_port = (uint16_t)json_integer_value(json_object_get(entry, "zone_port"));
+		copy_text(r->address, sizeof(r->address),
+			  json_string_value(json_object_get(entry, "address")));
+		r->port = (uint16_t)json_integer_value(json_object_get(entry, "port"));
+		st->nr_connect++;
 	}
 	return 0;
 }
@@ -250,7 +287,8 @@ int state_load(struct state *st, const char *name)
 	st->started = (int64_t)get_number(json, "started");
 	st->ended = (int64_t)get_number(json, "ended");
 	copy_text(st->reason, sizeof(st->reason), get_text(json, "reason"));
-	return load_publish(st, json_object_get(json, "publish"));
+	int rc = load_publish(st, json_object_get(json, "publish"));
+	return rc ? rc : load_connect(st, json_object_get(json, "connect"));
 }
 
 enum status state_status(const struct state *st)

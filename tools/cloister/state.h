@@ -51,6 +51,8 @@ struct state {
 	uint32_t idle_ms;
 	struct publish publish[PUBLISH_MAX];
 	uint32_t nr_publish;
+	struct reach connect[CONNECT_MAX];
+	uint32_t nr_connect;
 	uint32_t jail_id; /* QEMU's user and group id; 0: no jail */
 	bool host_network;
 	int64_t started; /* seconds since 1970 */

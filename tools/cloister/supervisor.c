@@ -78,9 +78,10 @@ static enum event next_event(struct supervisor *s, int ms)
 	if (poll(p, 5, ms) <= 0)
 		return EVENT_TICK;
 	if (p[4].revents & POLLIN) {
+		// One in a round, so that it keeps us from nothing else.
 		if (gate_serve(&run->gate, refused))
-			fail(0, "%s: QEMU may not listen on %s; see --publish", s->st.name,
-			     refused);
+			fail(0, "%s: QEMU may not %s%s", s->st.name, refused,
+			     run->gate.nr_refused < GATE_REFUSED_MAX ? "" : "; no more of this");
 	} else if (p[4].revents) {
 		gate_close(&run->gate); // it has ended
 	}
@@ -117,6 +118,8 @@ static int make_state(struct supervisor *s)
 	st->idle_ms = run->opt.idle_ms;
 	memcpy(st->publish, run->opt.publish, sizeof(st->publish));
 	st->nr_publish = run->opt.nr_publish;
+	memcpy(st->connect, run->opt.connect, sizeof(st->connect));
+	st->nr_connect = run->opt.nr_connect;
 	st->jail_id = s->confine.lease.id;
 	st->host_network = run->opt.host_network;
 	st->started = (int64_t)time(NULL);
@@ -450,7 +453,7 @@ static int settle(struct supervisor *s)
 		return fail(EXIT_ERROR, "%s: cannot write its state; check %s", s->st.name,
 			    state_base());
 	// QEMU has started: whatever else it wants to execute or listen on, it does not get.
-	gate_close(&s->run->gate);
+	gate_settle(&s->run->gate);
 	// QEMU has read the launch image, and never reboots: free its memory.
 	if (s->launch_fd >= 0 && ftruncate(s->launch_fd, 0))
 		note("%s: the launch image stays in memory: %s", s->st.name, strerror(errno));
@@ -475,14 +478,21 @@ static bool core_ended_it(const struct supervisor *s)
 // Until it ends by itself (true) or is to be ended (false).
 static bool watch(struct supervisor *s)
 {
+	int64_t next = now_ms() + RUN_TICK_MS;
+
 	for (;;) {
-		enum event e = next_event(s, RUN_TICK_MS);
+		int64_t left = next - now_ms();
+		enum event e = next_event(s, left > 0 ? (int)left : 0);
 		if (s->run->opt.foreground)
 			follow_copy(&s->console);
 		if (e == EVENT_QEMU)
 			return true;
 		if (e == EVENT_SIGNAL)
 			return false;
+		// What the zone connects to must not have us ask the Core as often.
+		if (now_ms() < next)
+			continue;
+		next = now_ms() + RUN_TICK_MS;
 		log_trim(s->console_path);
 		log_trim(s->qemu_log);
 		// A zone that the Core has killed does not always take its QEMU along.

@@ -144,7 +144,7 @@ static const int allowed[] = {
 	SCMP_SYS(io_submit),
 	SCMP_SYS(io_getevents),
 	SCMP_SYS(io_cancel),
-	// Sockets: no new peer but one that comes to a published port (below)
+	// Sockets: no new peer but one that comes to a published port, or that was given (below)
 	SCMP_SYS(socketpair),
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
@@ -217,15 +217,17 @@ static int allow_special(scmp_filter_ctx ctx)
 	return rc ? rc : allow_if(ctx, SCMP_SYS(prlimit64), 2, UINT64_MAX, 0);
 }
 
-// A published port's socket is the host's: it must not be turned into a connection to somewhere
-// else, by connect(2) or by the flag that does the same.
-static int allow_network(scmp_filter_ctx ctx, bool host_network)
+// The socket of a published port or of a connection is the host's: it must not be turned into a
+// connection to somewhere else, by connect(2) or by the flag that does the same.
+static int allow_network(scmp_filter_ctx ctx, const struct jail_plan *plan)
 {
 	static const int gated[] = {SCMP_SYS(bind), SCMP_SYS(listen)};
-	uint32_t action = host_network ? SCMP_ACT_ALLOW : SCMP_ACT_NOTIFY;
-	uint64_t fast_open = host_network ? 0 : MSG_FASTOPEN;
-	int rc = host_network ? seccomp_rule_add_array(ctx, action, SCMP_SYS(connect), 0, NULL) : 0;
+	uint32_t action = plan->host_network ? SCMP_ACT_ALLOW : SCMP_ACT_NOTIFY;
+	uint64_t fast_open = plan->host_network ? 0 : MSG_FASTOPEN;
+	int rc = 0;
 
+	if (plan->host_network || plan->connects)
+		rc = seccomp_rule_add_array(ctx, action, SCMP_SYS(connect), 0, NULL);
 	for (size_t i = 0; !rc && i < sizeof(gated) / sizeof(gated[0]); i++)
 		rc = seccomp_rule_add_array(ctx, action, gated[i], 0, NULL);
 	if (!rc)
@@ -235,7 +237,7 @@ static int allow_network(scmp_filter_ctx ctx, bool host_network)
 	return rc ? rc : allow_if(ctx, SCMP_SYS(sendmmsg), 3, fast_open, 0);
 }
 
-int filter_load(bool host_network, const char **what)
+int filter_load(const struct jail_plan *plan, const char **what)
 {
 	*what = "the system call filter";
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -249,7 +251,7 @@ int filter_load(bool host_network, const char **what)
 	if (!rc)
 		rc = allow_special(ctx);
 	if (!rc)
-		rc = allow_network(ctx, host_network);
+		rc = allow_network(ctx, plan);
 	if (!rc)
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(execve), 0, NULL);
 	if (!rc)

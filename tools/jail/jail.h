@@ -21,6 +21,7 @@ struct jail_plan {
 	int cgroup;  /* directory of its control group */
 	bool kvm;
 	bool host_network;   /* the host's network in place of an empty one */
+	bool connects;	     /* the gate knows where to */
 	const char *scratch; /* a directory; the jail's tree is put together on top of it */
 	const struct needs *needs;
 	/* Directories that are shown read-only if they are there; lists end with NULL. */
@@ -45,6 +46,6 @@ pid_t jail_fork(int cgroup, uint64_t flags);
 int root_make(const struct jail_plan *plan, const char **what);
 int privileges_drop(uint32_t id, const char **what);
 /* Returns a descriptor that is to be passed to gate_open(). */
-int filter_load(bool host_network, const char **what);
+int filter_load(const struct jail_plan *plan, const char **what);
 
 #endif

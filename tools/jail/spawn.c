@@ -102,7 +102,7 @@ __attribute__((noreturn)) static void in_jail(const struct jail_plan *plan, int 
 
 	snprintf(libraries, sizeof(libraries), "LD_LIBRARY_PATH=%s", plan->needs->directories);
 	int rc = lock_in(plan, &what);
-	int gate = rc ? rc : filter_load(plan->host_network, &what);
+	int gate = rc ? rc : filter_load(plan, &what);
 	if (gate >= 0) {
 		if (send_gate(report, gate)) {
 			// The supervisor's copy is the only one: if it ends, so does the waiting.

@@ -62,7 +62,8 @@ static int ask(struct work *w, uint8_t *room)
 // A copy that ends with a NUL; NULL if it has one within, or there is no memory.
 static char *text_of(const struct wire_span *s)
 {
-	return memchr(s->data, '\0', s->size) ? NULL : strndup((const char *)s->data, s->size);
+	return !s->data || memchr(s->data, '\0', s->size) ? NULL
+							  : strndup((const char *)s->data, s->size);
 }
 
 static int wrong(struct work *w, const char *what, const char *why)
